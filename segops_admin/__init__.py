@@ -1,0 +1,1 @@
+"""Typed, async-first admin SDK for SegOps."""
