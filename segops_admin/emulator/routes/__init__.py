@@ -1,0 +1,9 @@
+"""The API's handlers, one module per resource.
+
+A module listed here has `routes` (paths without `/api`) and may have `SCHEMA` (further tables) and `setup(state)`
+(registers jobs and hooks). A new resource is a new file and a line below.
+"""
+
+_HERE = "segops_admin.emulator.routes."
+
+MODULES = (_HERE + "auth",)
