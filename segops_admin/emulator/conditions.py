@@ -1,7 +1,7 @@
 """The seven condition types of section 9.1, each as one table of facts per user and one test on its row.
 
-A condition reads the events once and yields `(user_id, value, …)`; the definition joins these tables to all users, so
-a user without a row has the value NULL. `definition` assembles the statement; nothing here touches a database.
+A condition reads the events once and yields `(user_id, value)`, and `kind` where the value is JSON; `definition` lays
+these tables side by side, one column each, so a user without a row has NULL there. Nothing here touches a database.
 
 Decisions where the sheet is silent: sum over no event is 0, as a count is, while average and maximum of nothing match
 nothing; `recency` with `eq` compares whole days; among events of one instant the one stored last is the most recent.
@@ -27,6 +27,7 @@ from segops_admin.emulator.fragment import (
     text_field,
 )
 from segops_admin.emulator.operators import COMPARISONS, SIGNS, Operand
+from segops_admin.emulator.sql_functions import plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -73,6 +74,11 @@ class Condition:
     actual_kind: str = "NULL"
     """SQL for its JSON type, where it is a JSON value."""
 
+    @property
+    def is_json(self) -> bool:
+        """Whether its facts have a `kind` beside the value."""
+        return self.actual_kind == f"{self.table}_kind"
+
 
 @frozen
 class Compiler:
@@ -102,7 +108,7 @@ def _event_count(condition: Mapping[str, Any], scope: Scope, table: str) -> Cond
     since = Fragment("") if window is None else Fragment(" AND occurred_at >= ?", (scope.now - window * DAY_S,))
     facts = _grouped(scope, event, "COUNT(*)", since)
     label = f"count({event}) {SIGNS[operator]} {_show(value)}"
-    count = f"coalesce({table}.value, 0)"
+    count = f"coalesce({table}, 0)"
     return Condition(
         "event_count", table, ((table, facts),), Fragment(f"{count} {COMPARISONS[operator]} ?", (value,)),
         label if window is None else f"{label} in the last {_show(window)} days", value, count,
@@ -119,10 +125,10 @@ def _recency(condition: Mapping[str, Any], scope: Scope, table: str) -> Conditio
     )
     event, operator, window = parts.values()
     facts = _grouped(scope, event, "MAX(occurred_at)", Fragment(""))
-    days = f"({literal(scope.now)} - {table}.value) / {DAY_S}.0"
+    days = f"({literal(scope.now)} - {table}) / {DAY_S}.0"
     tests = {
-        "gt": Fragment(f"coalesce({table}.value < ?, 1)", (scope.now - window * DAY_S,)),
-        "lt": Fragment(f"{table}.value > ?", (scope.now - window * DAY_S,)),
+        "gt": Fragment(f"coalesce({table} < ?, 1)", (scope.now - window * DAY_S,)),
+        "lt": Fragment(f"{table} > ?", (scope.now - window * DAY_S,)),
         "eq": Fragment(f"CAST({days} AS INTEGER) = ?", (window,)),
     }
     words = {"gt": "not within last", "lt": "within last", "eq": "last seen exactly"}
@@ -145,7 +151,7 @@ def _monetary(condition: Mapping[str, Any], scope: Scope, table: str) -> Conditi
     )
     event, name, metric, operator, value = parts.values()
     facts = _grouped(scope, event, f"{metric.upper()}({_payload(name).number})", Fragment(""))
-    actual = f"coalesce({table}.value, 0)" if metric == "sum" else f"{table}.value"
+    actual = f"coalesce({table}, 0)" if metric == "sum" else f"{table}"
     return Condition(
         "monetary", table, ((table, facts),), Fragment(f"{actual} {COMPARISONS[operator]} ?", (value,)),
         f"{metric}({event}.{name}) {SIGNS[operator]} {_show(value)}", value, actual,
@@ -183,11 +189,11 @@ def _latest(kind: str, condition: Mapping[str, Any], scope: Scope, table: str, e
     subject = name if kind == "user_property" else f"{event}.{name}"
     operator: str = condition["operator"]
     label = f"{subject} {SIGNS.get(operator, operator.replace('_', ' '))} {_show(threshold)}".rstrip()
-    return Condition(kind, table, ((table, facts),), test, label, threshold, f"{table}.value", f"{table}.kind")
+    return Condition(kind, table, ((table, facts),), test, label, threshold, f"{table}", f"{table}_kind")
 
 
 def _property_test(condition: Mapping[str, Any], table: str) -> tuple[str, Fragment]:
-    operand = Operand(f"{table}.value", f"{table}.kind")
+    operand = Operand(f"{table}", f"{table}_kind")
     parts = gather(
         {
             "property": lambda: property_name(condition),
@@ -232,8 +238,8 @@ def _event_sequence(condition: Mapping[str, Any], scope: Scope, table: str) -> C
     facts.append((table, Fragment(total)))
     label = f"{' → '.join(events)} within {_show(window)} days" + (", nothing between" if strict else "")
     return Condition(
-        "event_sequence", table, tuple(facts), Fragment(f"{table}.value <= ?", (window * DAY_S,)),
-        label, window, f"round({table}.value / {DAY_S}.0, 2)",
+        "event_sequence", table, tuple(facts), Fragment(f"{table} <= ?", (window * DAY_S,)),
+        label, window, f"round({table} / {DAY_S}.0, 2)",
     )  # fmt: skip
 
 
@@ -250,9 +256,9 @@ def _segment_membership(condition: Mapping[str, Any], scope: Scope, table: str) 
         f"SELECT DISTINCT user_id, 'true' AS value\n  FROM members WHERE {where.sql} AND segment_id = ?",
         (*where.params, segment),
     )
-    test = Fragment(f"{table}.value IS {'NOT NULL' if operator == 'in' else 'NULL'}")
+    test = Fragment(f"{table} IS {'NOT NULL' if operator == 'in' else 'NULL'}")
     label = f"{'in' if operator == 'in' else 'not in'} segment {segment}"
-    actual = f"coalesce({table}.value, 'false')"
+    actual = f"coalesce({table}, 'false')"
     return Condition("segment_membership", table, ((table, facts),), test, label, segment, actual, actual)
 
 
@@ -324,4 +330,4 @@ def _show(value: object) -> str:
         return ""
     if is_list(value):
         return ", ".join(_show(item) for item in value)
-    return operators.plain_text(value)
+    return plain_text(value)

@@ -7,7 +7,6 @@ missing property, as it says of `neq`; text that reads as a number counts as one
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,9 +14,9 @@ from attrs import frozen
 
 from segops_admin.emulator.fragment import DefinitionError, Fragment, choice, is_list, required
 from segops_admin.emulator.regex import PatternError, compile_re2
+from segops_admin.emulator.sql_functions import plain_text
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Mapping
 
 COMPARISONS: dict[str, str] = {"eq": "=", "neq": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
@@ -60,15 +59,6 @@ def number(value: object, key: str = "value") -> float:
     if not math.isfinite(found):
         raise DefinitionError({key: ["A valid number is required."]})
     return int(found) if found.is_integer() and abs(found) < 2**53 else found
-
-
-def plain_text(value: object) -> str:
-    """Write a scalar as the text it compares by: true, 12 (also for 12.0), abc."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
 
 
 def bounds(condition: Mapping[str, Any]) -> tuple[float, float]:
@@ -199,41 +189,3 @@ _TESTS: dict[str, Callable[[Operand, str, Mapping[str, Any]], Fragment]] = {
     **dict.fromkeys(("is_set", "is_not_set"), _is_set),
     **dict.fromkeys(("is_true", "is_false"), _is_boolean),
 }
-
-
-def register_functions(connection: sqlite3.Connection) -> None:
-    """Give a connection the functions that compiled definitions call; needed once per connection."""
-    connection.create_function("as_number", 2, _as_number, deterministic=True)
-    connection.create_function("as_text", 2, _as_text, deterministic=True)
-    connection.create_function("regexp", 2, _regexp, deterministic=True)
-
-
-def _as_number(value: Any, kind: str | None) -> float | None:
-    """Read a JSON value as a number: numbers, text that reads as one, the amount of a price object."""
-    if kind in ("integer", "real"):
-        return cast("float", value)
-    if kind == "object":
-        amount: Any = json.loads(value).get("amount")
-        return _as_number(amount, "text" if isinstance(amount, str) else _json_kind(amount))
-    if kind != "text":
-        return None
-    try:
-        found = float(value)
-    except ValueError:
-        return None
-    return found if math.isfinite(found) else None
-
-
-def _json_kind(value: object) -> str:
-    return "real" if isinstance(value, (int, float)) and not isinstance(value, bool) else "null"
-
-
-def _as_text(value: Any, kind: str | None) -> str | None:
-    """Read a JSON value as text; SQLite hands booleans out as 1 and 0."""
-    if value is None:
-        return None
-    return kind if kind in ("true", "false") else plain_text(value)
-
-
-def _regexp(pattern: str, text: str | None) -> bool | None:
-    return None if text is None else compile_re2(pattern).search(text) is not None
