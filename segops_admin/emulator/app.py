@@ -148,7 +148,7 @@ async def _with_faults(
 def _hang_up(request: web.Request, *, abort: bool) -> web.Response:
     if request.transport is not None:
         if abort:
-            request.transport.abort()  # type: ignore[attr-defined]
+            request.transport.abort()
         else:
             request.transport.close()
     return web.Response()

@@ -131,8 +131,8 @@ class Auth:
         if token[:3] in {"sk_", "pk_", "mk_"}:
             return self._by_key(token)
         claims = self.claims(token, None, now)
-        tenant = load_tenant(self._store, claims["tenant"])
-        if tenant is None or claims["kind"] not in {"user", "session"}:
+        tenant = load_tenant(self._store, claims["tenant"]) if claims["kind"] in {"user", "session"} else None
+        if tenant is None:
             raise invalid_token("Token has wrong type")
         return Credential(
             claims["kind"],
@@ -176,7 +176,9 @@ def forbidden(detail: str | None = None) -> ApiError:
 def load_tenant(store: Store, tenant_id: int) -> TenantRow | None:
     """Return a tenant by its id."""
     row = store.one("SELECT * FROM tenants WHERE id=?", tenant_id)
-    return row and TenantRow(row["id"], row["slug"], row["plan"], row["requests_per_minute"], row["events_per_month"])
+    if row is None:
+        return None
+    return TenantRow(row["id"], row["slug"], row["plan"], row["requests_per_minute"], row["events_per_month"])
 
 
 def make_key(prefix: str) -> str:

@@ -103,16 +103,18 @@ class Fault:
         """Change a JSON answer the way `rewrite_next`, `swap` and `id_key` say."""
         if response.content_type != "application/json" or not isinstance(response.body, bytes) or not response.body:
             return
-        data = orjson.loads(response.body)
-        if isinstance(data, dict) and self.rewrite_next:
-            for name in ("next", "previous"):
-                if data.get(name):
-                    data[name] = f"{self.rewrite_next.rstrip('/')}{data[name]}"
-        if isinstance(data, dict) and self.id_key:
+        data: Any = orjson.loads(response.body)
+        if isinstance(data, dict):
+            data = self._renamed(data)  # pyright: ignore[reportUnknownArgumentType]
+        response.body = orjson.dumps(_swapped(data) if self.swap else data)
+
+    def _renamed(self, data: dict[str, Any]) -> dict[str, Any]:
+        if self.rewrite_next:
+            links = {name: data[name] for name in ("next", "previous") if data.get(name)}
+            data = {**data, **{name: self.rewrite_next.rstrip("/") + link for name, link in links.items()}}
+        if self.id_key:
             data = {self.id_key if name in _ID_KEYS else name: value for name, value in data.items()}
-        if self.swap:
-            data = _swapped(data)
-        response.body = orjson.dumps(data)
+        return data
 
     def _retry_after(self, clock: Clock) -> str:
         if self.retry_after_date and not isinstance(self.retry_after, str):
@@ -171,6 +173,7 @@ def _swapped(data: Any) -> Any:
     if isinstance(data, list):
         items: list[Any] = data  # pyright: ignore[reportUnknownVariableType]
         return {"count": len(items), "next": None, "previous": None, "results": items}
-    if isinstance(data, dict) and isinstance(data.get("results"), list):  # pyright: ignore[reportUnknownMemberType]
-        return data["results"]  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(data, dict):
+        envelope: dict[str, Any] = data  # pyright: ignore[reportUnknownVariableType]
+        return envelope["results"] if isinstance(envelope.get("results"), list) else envelope
     return data

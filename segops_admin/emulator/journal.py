@@ -1,7 +1,7 @@
 """What the emulator remembers about requests, for tests to read: the log and the ledger of keys.
 
-The ledger is always kept, so that a test can prove that one logical call used one key with one body. Replaying an answer
-(sheet, section 5) is another matter and off unless asked for: the published service keeps no keys yet.
+The ledger is always kept, so that a test can prove that one logical call used one key with one body. Replaying an
+answer (sheet, section 5) is another matter and off unless asked for: the published service keeps no keys yet.
 """
 
 from __future__ import annotations

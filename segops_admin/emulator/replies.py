@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
 import orjson
@@ -12,6 +12,8 @@ from segops_admin.emulator.clock import parse_instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+T = TypeVar("T")
 
 MAX_ID = 2**63 - 1
 DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 50, 200
@@ -56,7 +58,7 @@ async def json_body(request: web.Request) -> dict[str, Any]:
     """Return the JSON object of the body; none at all counts as `{}`."""
     body = await json_value(request)
     if not isinstance(body, dict):
-        kind = {list: "list", str: "str", bool: "bool", int: "int", float: "float"}.get(type(body), "NoneType")
+        kind = "NoneType" if body is None else type(body).__name__  # pyright: ignore[reportUnknownArgumentType]
         raise ApiError(400, {"non_field_errors": [f"Invalid data. Expected a dictionary, but got {kind}."]})
     return body  # pyright: ignore[reportUnknownVariableType]
 
@@ -133,7 +135,7 @@ class Fields:
     ) -> str:
         """Read a string; numbers are taken as text, as the service's framework does."""
         value = self._given(name, required=required, default=default)
-        if value is default and name not in self.changes:
+        if name not in self.changes:
             return default
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             return self.refuse(name, "Not a valid string.", default)
@@ -191,7 +193,7 @@ class Fields:
                 name, "Datetime has wrong format. Use YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z].", None
             )
 
-    def refuse(self, name: str, trouble: Any, instead: Any) -> Any:
+    def refuse(self, name: str, trouble: Any, instead: T) -> T:
         """Note what is wrong with a field and return `instead`, so that the other fields are still read."""
         self.errors[name] = [trouble] if isinstance(trouble, str) else trouble
         return instead
@@ -210,6 +212,6 @@ class Fields:
             return self.refuse(name, "This field may not be null.", default)
         return self._keep(name, value)
 
-    def _keep(self, name: str, value: Any) -> Any:
+    def _keep(self, name: str, value: T) -> T:
         self.changes[name] = value
         return value

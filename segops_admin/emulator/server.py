@@ -22,7 +22,6 @@ from segops_admin.emulator.tenants import DEFAULT_SLUG, Tenant, create_tenant, f
 from segops_admin.emulator.throttle import Throttle
 
 if TYPE_CHECKING:
-    import socket
     from collections import deque
     from collections.abc import Mapping, Sequence
     from types import TracebackType
@@ -177,13 +176,11 @@ class Emulator:
     async def _listen(self, app: web.Application) -> None:
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S, handle_signals=False)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self.host, self._port)
-        await site.start()
-        self._port = _port_of(site)
+        await web.TCPSite(self._runner, self.host, self._port).start()
+        self._port = int(self._runner.addresses[0][1])
         if self._config.redirect_downloads:
-            files = web.TCPSite(self._runner, self.host, 0)
-            await files.start()
-            self._running().files_url = f"http://{self.host}:{_port_of(files)}"
+            await web.TCPSite(self._runner, self.host, 0).start()
+            self._running().files_url = f"http://{self.host}:{self._runner.addresses[-1][1]}"
 
     def _default_tenant(self, store: Store) -> Tenant:
         with store.transaction():
@@ -265,9 +262,3 @@ class _Thread(threading.Thread):
             self._ready.set()
         await self._leave.wait()
         await self._emulator.stop()
-
-
-def _port_of(site: web.TCPSite) -> int:
-    server = site._server  # noqa: SLF001  aiohttp tells the chosen port nowhere else
-    sockets: Sequence[socket.socket] = getattr(server, "sockets", ())
-    return int(sockets[0].getsockname()[1])

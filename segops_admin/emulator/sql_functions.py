@@ -25,6 +25,7 @@ def register_functions(connection: sqlite3.Connection) -> None:
     connection.create_function("as_number", 2, as_number, deterministic=True)
     connection.create_function("as_amount", 2, as_amount, deterministic=True)
     connection.create_function("as_text", 2, as_text, deterministic=True)
+    connection.create_function("casefold", 1, _casefold, deterministic=True)
     connection.create_function("regexp", 2, matches, deterministic=True)
 
 
@@ -83,3 +84,8 @@ def as_text(value: Any, kind: str | None) -> str | None:
 def matches(pattern: str, text: str | None) -> bool | None:
     """Search `text` for an RE2 pattern; what SQL's REGEXP calls."""
     return None if text is None else compile_re2(pattern).search(text) is not None
+
+
+def _casefold(text: str | None) -> str | None:
+    """Fold case in every script; SQLite's own `lower` knows ASCII only."""
+    return None if text is None else text.casefold()

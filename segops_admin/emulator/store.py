@@ -22,7 +22,7 @@ import orjson
 from segops_admin.emulator.schema import SCHEMA
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable
 
 T = TypeVar("T")
 
@@ -106,7 +106,7 @@ class Store:
         self.connection.execute(sql, (*values.values(), row_id))
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> Generator[None]:
         """All or nothing for the statements inside. Never await inside: other requests share the connection."""
         self.connection.execute("BEGIN IMMEDIATE")
         try:

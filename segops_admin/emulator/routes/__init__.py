@@ -6,4 +6,12 @@ A module listed here has `routes` (paths without `/api`) and may have `SCHEMA` (
 
 _HERE = "segops_admin.emulator.routes."
 
-MODULES = (_HERE + "auth",)
+MODULES = (
+    _HERE + "auth",
+    _HERE + "identity",
+    _HERE + "ingestion",
+    _HERE + "segment_exports",
+    _HERE + "segments",
+    _HERE + "user_evaluation",
+    _HERE + "users",
+)

@@ -17,6 +17,7 @@ from segops_admin.emulator.store import from_json
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Mapping
 
 _SIGNATURE_AGE_S = 300
 
@@ -115,7 +116,7 @@ async def session(request: web.Request) -> web.Response:
     return reply({"token": _authority(request).sign(claims), "expires_at": iso(expires_at), "uid": uid})
 
 
-def _check_signature(user_id: str, body: dict[str, Any], secret: str, now: float) -> None:
+def _check_signature(user_id: str, body: Mapping[str, Any], secret: str, now: float) -> None:
     """Refuse a user id whose signature is missing, wrong, or more than five minutes off."""
     stamp, given = body.get("user_id_ts"), body.get("user_id_sig")
     if isinstance(stamp, bool) or not isinstance(stamp, int) or not isinstance(given, str):
