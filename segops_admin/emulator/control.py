@@ -10,7 +10,7 @@ from aiohttp import web
 
 from segops_admin.emulator.clock import iso
 from segops_admin.emulator.faults import Fault
-from segops_admin.emulator.replies import ApiError, json_body, no_content, not_found, reply
+from segops_admin.emulator.replies import ApiError, Fields, json_body, no_content, not_found, reply
 from segops_admin.emulator.seed import seed_tenant
 from segops_admin.emulator.state import STATE
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ROOT = "/__emulator__"
 _RULE_FIELDS = frozenset(field.name for field in attrs.fields(Fault) if field.init) - {"hits"}
+_SEED_COUNTS = {"users": 50, "products": 50, "seed": 1}
 _KEPT_TABLES = frozenset({"meta", "tenants", "keys", "accounts"})
 
 
@@ -36,6 +37,7 @@ def local(handler: Handler) -> Handler:
 async def reset(request: web.Request) -> web.Response:
     """Delete all data but tenants and keys; clear faults, logs and limits; set the clock right."""
     state = request.app[STATE]
+    await state.jobs.close()
     tables = state.store.all("SELECT name FROM sqlite_master WHERE type='table' AND name NOT LIKE 'sqlite_%'")
     with state.store.transaction():
         for name in {row["name"] for row in tables} - _KEPT_TABLES:
@@ -71,7 +73,9 @@ async def list_requests(request: web.Request) -> web.Response:
             "method": entry.method,
             "path": entry.path,
             "query": dict(entry.query),
-            "headers": {name: value for name, value in entry.headers.items() if name.lower() not in _SECRET_HEADERS},
+            "headers": {
+                str(name): value for name, value in entry.headers.items() if name.lower() not in _SECRET_HEADERS
+            },
             "body_size": entry.body_size,
             "status": entry.status,
             "tenant": entry.tenant,
@@ -106,20 +110,14 @@ async def move_clock(request: web.Request) -> web.Response:
 
 async def seed(request: web.Request) -> web.Response:
     """Fill a tenant with made-up users, events and products: `{"tenant", "users", "products", "seed"}`."""
-    body, state = await json_body(request), request.app[STATE]
-    slug = body.get("tenant", "default")
+    fields, state = Fields(await json_body(request)), request.app[STATE]
+    slug = fields.text("tenant", default="default")
+    counts = {name: fields.integer(name, default=default) or 0 for name, default in _SEED_COUNTS.items()}
+    fields.done()
     tenant_id = state.store.scalar("SELECT id FROM tenants WHERE slug=?", slug)
     if tenant_id is None:
         raise ApiError(400, {"tenant": [f"There is no tenant {slug!r}."]})
-    counts = seed_tenant(
-        state.store,
-        tenant_id,
-        state.clock.now(),
-        users=int(body.get("users", 50)),
-        products=int(body.get("products", 50)),
-        seed=int(body.get("seed", 1)),
-    )
-    return reply(counts, status=201)
+    return reply(seed_tenant(state.store, tenant_id, state.clock.now(), **counts), status=201)
 
 
 async def download(request: web.Request) -> web.Response:
