@@ -7,8 +7,8 @@ Shares nothing with the client in this package, so that no mistake can hide in b
 """
 
 from segops_admin.emulator.faults import Fault, Faults
-from segops_admin.emulator.journal import LedgerEntry, LoggedRequest
+from segops_admin.emulator.journal import LedgerEntry, LoggedRequest, RequestLog
 from segops_admin.emulator.server import Emulator
 from segops_admin.emulator.tenants import Tenant
 
-__all__ = ["Emulator", "Fault", "Faults", "LedgerEntry", "LoggedRequest", "Tenant"]
+__all__ = ["Emulator", "Fault", "Faults", "LedgerEntry", "LoggedRequest", "RequestLog", "Tenant"]

@@ -82,8 +82,7 @@ async def list_requests(request: web.Request) -> web.Response:
             "idempotency_key": entry.idempotency_key,
             "at": iso(entry.at),
         }
-        for entry in request.app[STATE].journal
-        if wanted in {None, entry.tenant}
+        for entry in request.app[STATE].journal.requests.matching(tenant=wanted)
     ]
     return reply({"count": len(entries), "results": entries})
 

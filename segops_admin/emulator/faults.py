@@ -3,6 +3,7 @@
     emu.faults.add(method="GET", path="/segments/", status=503, times=2, headers={"Retry-After": "1"}, body="<html>")
     emu.faults.add(path="/pim/**", delay=0.2)
     emu.faults.add(method="POST", path="/pim/products/bulk/", drop="after", probability=0.1, seed=7)
+    emu.faults.add(job="segment_export", error="Disk full.", times=1)
 
 Paths are written without `/api`; `*` and `{name}` stand for one segment, `**` for any rest. Every matching rule counts,
 but of those that answer in place of the handler (`status`, `drop="before"`) the first one wins.
@@ -32,6 +33,10 @@ Drop = Literal["before", "after", "reset"]
 class Fault:
     """One rule: which requests, how often, and what happens to them."""
 
+    job: str | None = None
+    """Kind of background job (`segment_compute`, `segment_export`, …) it concerns instead of requests."""
+    error: str | None = None
+    """What such a job fails with; without it the job is only delayed."""
     method: str | None = None
     path: str | None = None
     tenant: str | None = None
@@ -74,9 +79,18 @@ class Fault:
 
     def strikes(self, method: str, path: str, tenant: str | None) -> bool:
         """Tell whether this request is hit, and count it."""
-        if self.method and self.method.upper() != method:
+        if self.job is not None or (self.method and self.method.upper() != method):
             return False
-        if (self._pattern and not self._pattern.fullmatch(path)) or (self.tenant and self.tenant != tenant):
+        if self._pattern and not self._pattern.fullmatch(path):
+            return False
+        return self._counts(tenant)
+
+    def strikes_job(self, kind: str, tenant: str | None) -> bool:
+        """Tell whether this job is hit, and count it."""
+        return self.job == kind and self._counts(tenant)
+
+    def _counts(self, tenant: str | None) -> bool:
+        if self.tenant and self.tenant != tenant:
             return False
         self._seen += 1
         if self._seen <= self.after or (self.times is not None and self.hits >= self.times):
@@ -152,6 +166,11 @@ class Faults:
             return []
         with self._lock:
             return [rule for rule in self._rules if rule.strikes(method, path, tenant)]
+
+    def striking_job(self, kind: str, tenant: str | None) -> list[Fault]:
+        """Return the rules that hit a background job about to run, counting each."""
+        with self._lock:
+            return [rule for rule in self._rules if rule.strikes_job(kind, tenant)]
 
     def __len__(self) -> int:
         return len(self._rules)

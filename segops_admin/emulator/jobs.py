@@ -19,9 +19,11 @@ from segops_admin.emulator.store import from_json, to_json
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
+    from segops_admin.emulator.faults import Fault, Faults
     from segops_admin.emulator.store import Store
 
     JobHandler = Callable[["Job"], Awaitable[None]]
+    FailureHandler = Callable[["Job", str], None]
 
 T = TypeVar("T")
 
@@ -45,17 +47,21 @@ class Job:
 class Jobs:
     """Starts, holds and resumes jobs. `handlers` maps a kind to what runs it; route modules register theirs."""
 
-    def __init__(self, store: Store, *, delay_s: float) -> None:
+    def __init__(self, store: Store, faults: Faults, *, delay_s: float) -> None:
         self.delay_s = delay_s
-        self._store = store
+        self._store, self._faults = store, faults
+        self._loop = asyncio.get_running_loop()
         self._handlers: dict[str, JobHandler] = {}
+        self._on_failure: dict[str, FailureHandler] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._go = asyncio.Event()
         self._go.set()
 
-    def register(self, kind: str, handler: JobHandler) -> None:
-        """Say what runs jobs of this kind."""
+    def register(self, kind: str, handler: JobHandler, *, on_failure: FailureHandler | None = None) -> None:
+        """Say what runs jobs of this kind, and what shows their failure to the tenant."""
         self._handlers[kind] = handler
+        if on_failure is not None:
+            self._on_failure[kind] = on_failure
 
     def start(self, kind: str, tenant_id: int, now: float, **payload: Any) -> int:
         """Queue a job and return its id."""
@@ -71,12 +77,12 @@ class Jobs:
             self._schedule(Job(row["id"], row["tenant_id"], row["kind"], from_json(row["payload"])))
 
     def hold(self) -> None:
-        """Keep jobs queued from now on, until `release`; a job already past its delay runs on."""
-        self._go.clear()
+        """Keep jobs queued, from any thread, until `release`; a job that already runs goes on."""
+        self._loop.call_soon_threadsafe(self._go.clear)
 
     def release(self) -> None:
-        """Let held jobs run."""
-        self._go.set()
+        """Let held jobs run, from any thread."""
+        self._loop.call_soon_threadsafe(self._go.set)
 
     async def close(self) -> None:
         """Stop everything; unfinished jobs stay in the database."""
@@ -96,13 +102,27 @@ class Jobs:
         self._store.update("jobs", job.id, status="running")
         status, error = "done", None
         try:
+            await _suffer(self._striking(job))
             await self._handlers[job.kind](job)
         except JobFailedError as failure:
             status, error = "failed", str(failure)
         except Exception as crash:
             logger.exception("emulator job %s (%s) crashed", job.id, job.kind)
             status, error = "failed", repr(crash)
+        if error is not None and job.kind in self._on_failure:
+            self._on_failure[job.kind](job, error)
         self._store.update("jobs", job.id, status=status, error=error)
+
+    def _striking(self, job: Job) -> list[Fault]:
+        slug = self._store.scalar("SELECT slug FROM tenants WHERE id=?", job.tenant_id)
+        return self._faults.striking_job(job.kind, slug)
+
+
+async def _suffer(faults: list[Fault]) -> None:
+    for fault in faults:
+        await asyncio.sleep(fault.delay)
+        if fault.error is not None:
+            raise JobFailedError(fault.error)
 
 
 async def in_slices(rows: Iterable[T], size: int = 1000) -> AsyncIterator[list[T]]:

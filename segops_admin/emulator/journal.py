@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict, deque
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, overload
 
 import attrs
 from aiohttp import web
@@ -57,11 +58,50 @@ class LedgerEntry:
     at: float
 
 
+class RequestLog(Sequence[LoggedRequest]):
+    """The latest requests, oldest first. May be read while more come in: iteration walks a snapshot."""
+
+    def __init__(self, maximum: int) -> None:
+        self._entries: deque[LoggedRequest] = deque(maxlen=maximum)
+
+    def append(self, entry: LoggedRequest) -> None:
+        """Add a request; the oldest gives way when there are too many."""
+        self._entries.append(entry)
+
+    def clear(self) -> None:
+        """Forget all requests."""
+        self._entries.clear()
+
+    def matching(
+        self, *, method: str | None = None, path: str | None = None, tenant: str | None = None
+    ) -> list[LoggedRequest]:
+        """Return the requests with this method, decoded path without `/api`, and tenant slug."""
+        wanted = path and f"/api{path}"
+        return [
+            entry
+            for entry in self
+            if method in {None, entry.method} and wanted in {None, entry.path} and tenant in {None, entry.tenant}
+        ]
+
+    @overload
+    def __getitem__(self, index: int) -> LoggedRequest: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[LoggedRequest]: ...
+    def __getitem__(self, index: int | slice) -> LoggedRequest | list[LoggedRequest]:
+        return list(self._entries)[index]
+
+    def __iter__(self) -> Iterator[LoggedRequest]:
+        return iter(list(self._entries))
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
 class Journal:
     """The bounded request log and the bounded ledger."""
 
     def __init__(self, *, max_requests: int = 20_000, max_keys: int = 200_000) -> None:
-        self.requests: deque[LoggedRequest] = deque(maxlen=max_requests)
+        self.requests = RequestLog(max_requests)
         self.ledger: OrderedDict[str, list[LedgerEntry]] = OrderedDict()
         self._max_keys = max_keys
 
@@ -75,9 +115,6 @@ class Journal:
         """Forget all requests and keys."""
         self.requests.clear()
         self.ledger.clear()
-
-    def __iter__(self) -> Iterator[LoggedRequest]:
-        return iter(tuple(self.requests))
 
 
 def body_hash(body: bytes) -> str:

@@ -89,7 +89,6 @@ async def compute(state: State, job: Job) -> None:
     try:
         users, _ = await matching_users(state, from_json(row["definition"]), job.tenant_id)
     except ApiError as error:
-        store.update("segments", segment_id, status="draft")
         raise JobFailedError(str(error.body)) from error
     computed_at = later(state.clock.now(), row["last_computed_at"])
     async for part in in_slices(users, _SLICE):
@@ -100,6 +99,19 @@ async def compute(state: State, job: Job) -> None:
     store.update("segments", segment_id, status="computed", member_count=len(users), last_computed_at=computed_at)
     for follow_up in state.hooks.after_compute:
         await follow_up(state, job.tenant_id, segment_id)
+
+
+def compute_failed(state: State, job: Job, _error: str) -> None:
+    """Let a segment be computed again after a failed run; its old membership stays."""
+    state.store.execute(
+        "UPDATE segments SET status = iif(last_computed_at IS NULL, 'draft', 'computed') WHERE id=?",
+        job.payload["segment_id"],
+    )
+
+
+def export_failed(state: State, job: Job, _error: str) -> None:
+    """Show a failed export as failed."""
+    state.store.update("exports", job.payload["export_id"], status="failed")
 
 
 async def export(state: State, job: Job) -> None:

@@ -15,14 +15,13 @@ from segops_admin.emulator.auth import Auth
 from segops_admin.emulator.clock import Clock
 from segops_admin.emulator.faults import Faults
 from segops_admin.emulator.jobs import Jobs
-from segops_admin.emulator.journal import Journal, LedgerEntry, LoggedRequest
+from segops_admin.emulator.journal import Journal, LedgerEntry, RequestLog
 from segops_admin.emulator.state import Config, State
 from segops_admin.emulator.store import Store
 from segops_admin.emulator.tenants import DEFAULT_SLUG, Tenant, create_tenant, find_tenant
 from segops_admin.emulator.throttle import Throttle
 
 if TYPE_CHECKING:
-    from collections import deque
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
@@ -100,7 +99,7 @@ class Emulator:
         return self._api_key or self.tenant.api_key
 
     @property
-    def requests(self) -> deque[LoggedRequest]:
+    def requests(self) -> RequestLog:
         """The API requests seen so far, oldest first; bounded."""
         return self._journal.requests
 
@@ -139,12 +138,20 @@ class Emulator:
                 origins=origins,
             )
 
+    def hold_jobs(self) -> None:
+        """Keep background jobs queued, from any thread, until `release_jobs`."""
+        self._running().jobs.hold()
+
+    def release_jobs(self) -> None:
+        """Let held background jobs run, from any thread."""
+        self._running().jobs.release()
+
     async def start(self) -> None:
         """Open the database and listen, on the running loop."""
         if self._state is not None:
             raise RuntimeError("this emulator is already running")
         store = Store(self.db)
-        jobs = Jobs(store, delay_s=self._config.job_delay)
+        jobs = Jobs(store, self.faults, delay_s=self._config.job_delay)
         state = State(
             store=store,
             clock=self.clock,

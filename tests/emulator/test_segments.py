@@ -6,6 +6,8 @@ import urllib.parse
 
 import pytest
 
+from segops_admin.emulator import Emulator
+
 ACTIVE = {
     "logic": "AND",
     "conditions": [{"type": "event_count", "event_type": "loaf_baked", "operator": "gte", "value": 2}],
@@ -248,3 +250,41 @@ async def test_export_of_an_unknown_format_is_refused(api):
 
     assert (await api.post(f"/segments/{made['id']}/export/", {"format": "xlsx"})).status == 400
     assert (await api.get(f"/segments/{made['id']}/export/?export_id=99999999999999999999999")).status == 404
+
+
+async def test_failed_export_says_so(api, emu):
+    """A client must see that waiting is over without a file."""
+    made = (await api.post("/segments/", {"name": "a"})).body
+    rule = emu.faults.add(job="segment_export", error="Disk full.", tenant=api.tenant.slug)
+    started = (await api.post(f"/segments/{made['id']}/export/")).body
+    path = f"/segments/{made['id']}/export/?export_id={started['export_id']}"
+    failed = await api.poll(path, lambda body: body["status"] not in {"pending", "processing"})
+    emu.faults.remove(rule)
+
+    assert (failed["status"], failed["download_url"]) == ("failed", None)
+
+
+async def test_failed_compute_keeps_the_old_membership_and_can_be_repeated(api, emu, bakers):
+    """`last_computed_at` does not move, and the next run is not blocked."""
+    made = (await api.post("/segments/", {"name": "a", "definition": ACTIVE})).body
+    path = f"/segments/{made['id']}/"
+    done = await computed(api, made["id"])
+    rule = emu.faults.add(job="segment_compute", error="Warehouse down.", tenant=api.tenant.slug)
+    await api.post(f"{path}compute/")
+    assert (await api.get(path)).body["status"] == "computing"
+    assert (await api.poll(path, lambda body: body["status"] != "computing")) == done
+    emu.faults.remove(rule)
+    assert (await computed(api, made["id"]))["member_count"] == 2
+
+
+async def test_held_jobs_stay_queued_until_released(connect):
+    """A test of waiting decides itself when the wait is over."""
+    async with Emulator(job_delay=0) as emu:
+        api = connect(emu)
+        emu.hold_jobs()
+        made = (await api.post("/segments/", {"name": "a"})).body
+        await api.post(f"/segments/{made['id']}/compute/")
+        for _ in range(5):
+            assert (await api.get(f"/segments/{made['id']}/")).body["status"] == "computing"
+        emu.release_jobs()
+        await api.poll(f"/segments/{made['id']}/", lambda body: body["status"] == "computed")

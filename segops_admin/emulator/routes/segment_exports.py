@@ -86,7 +86,9 @@ async def download(request: web.Request) -> web.Response:
 
 def setup(state: State) -> None:
     """Register the export job."""
-    state.jobs.register("segment_export", partial(segments.export, state))
+    state.jobs.register(
+        "segment_export", partial(segments.export, state), on_failure=partial(segments.export_failed, state)
+    )
 
 
 routes = [

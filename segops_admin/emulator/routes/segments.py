@@ -225,7 +225,9 @@ def _read_cursor(cursor: str) -> str:
 
 def setup(state: State) -> None:
     """Register the compute job."""
-    state.jobs.register("segment_compute", partial(segments.compute, state))
+    state.jobs.register(
+        "segment_compute", partial(segments.compute, state), on_failure=partial(segments.compute_failed, state)
+    )
 
 
 routes = [
