@@ -68,6 +68,11 @@ def is_list(value: object) -> TypeGuard[list[Any]]:
     return isinstance(value, list)
 
 
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """Tell whether a JSON value is an object."""
+    return isinstance(value, dict)
+
+
 def literal(value: Any) -> str:
     """Write the value as SQL text."""
     if value is None:
@@ -124,7 +129,7 @@ def gather(steps: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
     for name, step in steps.items():
         try:
             results[name] = step()
-        except DefinitionError as error:  # noqa: PERF203  all faults are collected
+        except DefinitionError as error:
             errors.update(error.errors)
     if errors:
         raise DefinitionError(errors)
@@ -160,7 +165,7 @@ def _items(frame: Mapping[str, Any], leaf: Callable[[Mapping[str, Any]], Any], d
     for index, condition in enumerate(conditions):
         try:
             items.append(_item(condition, leaf, depth))
-        except DefinitionError as error:  # noqa: PERF203  all faults are collected
+        except DefinitionError as error:
             errors[str(index)] = error.errors
     if errors:
         raise DefinitionError({"conditions": errors})
