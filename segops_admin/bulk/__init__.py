@@ -1,0 +1,1 @@
+"""Bringing many rows in."""

@@ -1,0 +1,162 @@
+"""The async client: configuration, shared connections, and the namespaces that send over them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import attrs
+
+from .config import ClientConfig, check_number, resolve_api_key, resolve_base_url
+from .core.call import Caller
+from .core.pace import Pace, parse_rate_limit
+from .core.transport import Transport
+from .errors import SegOpsConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from ssl import SSLContext
+    from types import TracebackType
+
+    import aiohttp
+    from typing_extensions import Self
+
+    from .core.events import CallEvent
+    from .resources.http import AsyncHttp
+    from .resources.products import AsyncProducts
+    from .resources.segments import AsyncSegments
+
+
+class AsyncSegOpsAdmin:
+    """Everything the SegOps dashboard can do, awaited. One client serves a whole process; share it.
+
+    api_key: a secret key (`sk_…`); SEGOPS_API_KEY when left out.
+    base_url: the API root, ending in `/api`; SEGOPS_API_URL or production when left out.
+    timeout: seconds for one whole call: waiting for a connection, every attempt, every sleep, reading the answer.
+    max_retries: attempts after the first one. max_connections: open at once; more calls wait.
+    rate_limit: a quota of our own, as `"60/min"`, a plan's name, or calls per second.
+    on_event: called with a `CallEvent` at every attempt, wait and end.
+    session: an aiohttp session to borrow; it is not closed by us.
+    max_retry_after: the longest wait in seconds that a server may ask for before we raise instead.
+    max_body_bytes: the largest answer read into memory. poll_interval: seconds between the first two looks at a job.
+    headers: sent with every call. ssl_context: for a private certificate authority.
+    trust_env: take proxies from the environment. allow_insecure: allow `http://` beyond this machine.
+    Raises SegOpsConfigError before anything is sent. Source: segops-api.md 1, 2.2 and 23.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        timeout: float = 30.0,
+        max_retries: int = 3,
+        max_connections: int = 100,
+        rate_limit: str | float | None = None,
+        on_event: Callable[[CallEvent], object] | None = None,
+        session: aiohttp.ClientSession | None = None,
+        max_retry_after: float = 60.0,
+        max_body_bytes: int = 64 * 1024 * 1024,
+        poll_interval: float = 0.5,
+        headers: Mapping[str, str] | None = None,
+        ssl_context: SSLContext | None = None,
+        trust_env: bool = False,
+        allow_insecure: bool = False,
+    ) -> None:
+        config = ClientConfig(
+            api_key=resolve_api_key(api_key),
+            base_url=resolve_base_url(base_url, allow_insecure=allow_insecure),
+            timeout_s=check_number("timeout", timeout, least=0.001),
+            max_retries=int(check_number("max_retries", max_retries, least=0)),
+            max_retry_after_s=check_number("max_retry_after", max_retry_after, least=0),
+            max_body_bytes=int(check_number("max_body_bytes", max_body_bytes, least=1)),
+            poll_interval_s=check_number("poll_interval", poll_interval, least=0.001),
+            headers=checked_headers(headers),
+            on_event=on_event,
+        )
+        transport = Transport(
+            max_connections=int(check_number("max_connections", max_connections, least=1)),
+            borrowed=session,
+            ssl_context=ssl_context,
+            trust_env=trust_env,
+        )
+        self._call = Caller(config=config, transport=transport, pace=Pace(parse_rate_limit(rate_limit)))
+        self._owns_connections = True
+
+    @cached_property
+    def http(self) -> AsyncHttp:
+        """Calls to endpoints that have no method of their own."""
+        from .resources.http import AsyncHttp  # noqa: PLC0415 -- a namespace is loaded when it is first used
+
+        return AsyncHttp(self._call)
+
+    @cached_property
+    def products(self) -> AsyncProducts:
+        """The product catalogue."""
+        from .resources.products import AsyncProducts  # noqa: PLC0415 -- see http
+
+        return AsyncProducts(self._call)
+
+    @cached_property
+    def segments(self) -> AsyncSegments:
+        """Segments of users."""
+        from .resources.segments import AsyncSegments  # noqa: PLC0415 -- see http
+
+        return AsyncSegments(self._call)
+
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Return a light copy with other options, on the same connections and quota; what is left out stays.
+
+        Closing a copy closes nothing: the connections belong to the client it was made from.
+        """
+        config = self._call.config
+        copy = object.__new__(type(self))
+        copy._call = attrs.evolve(
+            self._call,
+            config=attrs.evolve(
+                config,
+                timeout_s=config.timeout_s if timeout is None else check_number("timeout", timeout, least=0.001),
+                max_retries=config.max_retries
+                if max_retries is None
+                else int(check_number("max_retries", max_retries, least=0)),
+                headers={**config.headers, **checked_headers(headers)},
+            ),
+        )
+        copy._owns_connections = False
+        return copy
+
+    async def aclose(self) -> None:
+        """Close the connections that are ours. A later call raises SegOpsConfigError; closing twice is fine."""
+        if self._owns_connections:
+            await self._call.transport.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._call.config.base_url} key sk_…>"
+
+    def __reduce__(self) -> str:
+        raise TypeError(
+            f"{type(self).__name__} holds connections and a key and cannot be pickled. "
+            "Make one in each process, from the same arguments."
+        )
+
+
+def checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
+    """Return headers that cannot smuggle in others."""
+    for name, value in (headers or {}).items():
+        if not (isinstance(name, str) and isinstance(value, str) and name and f"{name}{value}".isprintable()):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise SegOpsConfigError(f"The header {name!r} must be printable text with a printable value.")
+    return dict(headers or {})

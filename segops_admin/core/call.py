@@ -1,0 +1,141 @@
+"""One call, there and back: request → bytes → retries over the transport → answer → record or error.
+
+`Caller` is what a client hands to its namespaces. It is a value over shared connections, so a copy with other options
+costs nothing and owns nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+
+from .._version import __version__
+from ..errors import SegOpsConnectionError, SegOpsInputError
+from . import codec
+from .deadline import timeout_at
+from .pace import Pace
+from .refusal import error_from
+from .request import MUTATIONS, query_string
+from .response import Response
+from .retry import Course, RetryPolicy, out_of_time, send_with_retries
+from .transport import Outgoing, Transport, same_origin
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import aiohttp
+
+    from ..config import ClientConfig
+    from .request import Request
+
+T = TypeVar("T")
+
+USER_AGENT = f"segops-admin-python/{__version__}"
+
+
+@attrs.frozen(kw_only=True)
+class Caller:
+    """Sends requests with one configuration."""
+
+    config: ClientConfig
+    transport: Transport
+    pace: Pace = attrs.field(factory=Pace)
+
+    async def __call__(self, request: Request, kind: type[T]) -> T:
+        """Send a request and return its answer as the record promised."""
+        return codec.decode(await self.send(request), kind)
+
+    async def json(self, request: Request) -> Any:
+        """Send a request and return its answer as JSON data; None when it is empty, text when it is no JSON."""
+        return codec.decode_json(await self.send(request))
+
+    async def send(self, request: Request) -> Response:
+        """Send a request, with retries, within its deadline; raise what was refused as `SegOpsApiError`."""
+        config = self.config
+        key = (request.idempotency_key or self._own_key()) if request.method in MUTATIONS else None
+        body, content_type = _body(request)
+        outgoing = Outgoing(
+            method=request.method,
+            url=self._url(request),
+            headers=self._headers(content_type, key),
+            body=body,
+            max_body_bytes=config.max_body_bytes,
+        )
+
+        async def attempt() -> Response:
+            incoming = await self.transport.attempt(outgoing)
+            return Response(
+                request=request, url=incoming.url, status=incoming.status, headers=incoming.headers, body=incoming.body
+            )
+
+        policy = RetryPolicy(max_retries=config.max_retries, max_retry_after_s=config.max_retry_after_s)
+        now = asyncio.get_running_loop().time()
+        timeout_s = max(request.timeout_s or 0.0, config.timeout_s)
+        course = Course(request=request, started=now, deadline=now + timeout_s, observer=config.on_event)
+        try:
+            async with timeout_at(course.deadline):
+                response = await send_with_retries(course, attempt, policy=policy, pace=self.pace)
+        except SegOpsConnectionError as error:
+            error.idempotency_key = key
+            raise
+        except asyncio.TimeoutError:
+            late = out_of_time(course)
+            late.idempotency_key = key
+            course.tell("failed", reason="timeout")
+            raise late from None
+        if not response.ok:
+            raise error_from(response, attempts=course.attempts, idempotency_key=key)
+        return response
+
+    @asynccontextmanager
+    async def download(self, url: str) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Open a file the server links to: root-relative, or absolute on another host, which never sees our headers.
+
+        Source: segops-api.md 8.9 [docs] for both forms.
+        """
+        absolute = self.config.origin + url if url.startswith("/") else url
+        ours = same_origin(absolute, self.config.base_url)
+        headers = self._headers(None, None) if ours else {"User-Agent": USER_AGENT}
+        outgoing = Outgoing(method="GET", url=absolute, headers=headers, max_body_bytes=self.config.max_body_bytes)
+        async with self.transport.stream(outgoing) as response:
+            yield response
+
+    def _url(self, request: Request) -> str:
+        if not request.path.startswith("/") or "?" in request.path or "#" in request.path:
+            raise SegOpsInputError(
+                f"The path {request.path!r} must begin with / and hold no query; pass query= instead."
+            )
+        query = query_string(request.query)
+        return f"{self.config.base_url}{request.path}{'?' if query else ''}{query}"
+
+    def _headers(self, content_type: str | None, key: str | None) -> dict[str, str]:
+        headers = {
+            "Authorization": f"ApiKey {self.config.api_key}",
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip, deflate",
+            "User-Agent": USER_AGENT,
+        }
+        if content_type is not None:
+            headers["Content-Type"] = content_type
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        headers.update(self.config.headers)
+        return headers
+
+    def _own_key(self) -> str:
+        given = next((value for name, value in self.config.headers.items() if name.lower() == "idempotency-key"), None)
+        return given or str(uuid.uuid4())
+
+
+def _body(request: Request) -> tuple[bytes | None, str | None]:
+    if request.form is not None:
+        from .multipart import encode_form  # noqa: PLC0415 -- uploads are rare
+
+        return encode_form(request.form)
+    if request.body is None:
+        return None, None
+    return codec.encode(request.body), "application/json"

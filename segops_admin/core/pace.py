@@ -1,0 +1,79 @@
+"""When a call may go out: a client's own quota, and the gate that a 429 closes for all its calls together.
+
+Pure arithmetic over a clock value; the retry loop does the sleeping. One `Pace` is shared by a client and its copies.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import deque
+
+from ..errors import SegOpsConfigError
+
+PLANS_PER_MINUTE = {"free": 60, "starter": 300, "business": 1000}
+"""Source: segops-api.md 3.2 [docs]."""
+
+UNIT_S = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600}
+STAGGER_S = 0.5
+"""Calls leave an opened gate spread over this long, not together."""
+
+
+class Quota:
+    """At most `count` calls in any `window_s` seconds, first come, first served."""
+
+    def __init__(self, count: int, window_s: float) -> None:
+        self.count = count
+        self.window_s = window_s
+        self._granted: deque[float] = deque(maxlen=count)
+
+    def reserve(self, now: float) -> float:
+        """Take the next place; return the seconds until it begins."""
+        start = now
+        if len(self._granted) == self.count:
+            start = max(now, self._granted[0] + self.window_s)
+        self._granted.append(start)
+        return start - now
+
+
+class Pace:
+    """The quota and the gate of one client."""
+
+    def __init__(self, quota: Quota | None = None) -> None:
+        self._quota = quota
+        self._closed_until = 0.0
+
+    def close_gate(self, until: float) -> None:
+        """Hold all calls until this clock value; a later one wins."""
+        self._closed_until = max(self._closed_until, until)
+
+    def gate_s(self, now: float) -> float:
+        """Return the seconds a call has to wait at the gate, staggered."""
+        closed_s = self._closed_until - now
+        return closed_s + random.uniform(0, STAGGER_S) if closed_s > 0 else 0.0  # noqa: S311 -- spreads load
+
+    def quota_s(self, now: float) -> float:
+        """Take a place in the quota; return the seconds until it begins."""
+        return self._quota.reserve(now) if self._quota is not None else 0.0
+
+
+def parse_rate_limit(rate_limit: str | float | None) -> Quota | None:
+    """Read `"60/min"`, a plan's name, or a number of calls per second; None means no quota of our own."""
+    if rate_limit is None:
+        return None
+    if isinstance(rate_limit, str):
+        return _parse_text(rate_limit.strip().lower())
+    if isinstance(rate_limit, bool) or not rate_limit > 0:
+        raise SegOpsConfigError(f"rate_limit must be positive, not {rate_limit!r}.")
+    return Quota(int(rate_limit), 1.0) if rate_limit >= 1 else Quota(1, 1 / rate_limit)
+
+
+def _parse_text(text: str) -> Quota:
+    if text in PLANS_PER_MINUTE:
+        return Quota(PLANS_PER_MINUTE[text], 60.0)
+    match = re.fullmatch(r"(\d+)\s*(?:/|per)\s*(\d*)\s*([a-z]+?)", text)
+    unit = match and UNIT_S.get(match[3], UNIT_S.get(match[3].rstrip("s")))
+    if not match or not unit or int(match[1]) < 1:
+        plans = ", ".join(PLANS_PER_MINUTE)
+        raise SegOpsConfigError(f'rate_limit must look like "60/min" or name a plan ({plans}), not {text!r}.')
+    return Quota(int(match[1]), float(unit * int(match[2] or 1)))

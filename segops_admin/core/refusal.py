@@ -1,0 +1,84 @@
+"""An answer outside 2xx, made an error that says what was tried, what came back and what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..errors import BODY_EXCERPT, SegOpsApiError, advice_for_status, class_for_status
+from .codec import decode_json, excerpt
+from .retry import outcome_unknown, retry_after_s
+
+if TYPE_CHECKING:
+    from .response import Response
+
+
+def error_from(response: Response, *, attempts: int, idempotency_key: str | None) -> SegOpsApiError:
+    """Build the error of a refusal; the body may be JSON, HTML or nothing (segops-api.md 3.1)."""
+    request = response.request
+    body = decode_json(response)
+    hint_s = retry_after_s(response)
+    sentences = [f"{request.method} {request.path} answered {response.status}: {_complaint(body, response)}"]
+    if attempts > 1:
+        sentences.append(f"Sent {attempts} times.")
+    if hint_s is not None:
+        sentences.append(f"The server asks to wait {hint_s:.0f} s.")
+    if outcome_unknown(response):
+        sentences.append("It may have taken effect: look before sending it again.")
+    sentences.append(advice_for_status(response.status))
+    return class_for_status(response.status)(
+        " ".join(sentence for sentence in sentences if sentence),
+        status=response.status,
+        body=body,
+        method=request.method,
+        url=response.url,
+        headers=LowerCaseHeaders(response.headers),
+        attempts=attempts,
+        retry_after=hint_s,
+        idempotency_key=idempotency_key,
+    )
+
+
+class LowerCaseHeaders(dict[str, str]):
+    """Headers that survive pickling; names in lower case, looked up in any case."""
+
+    def __init__(self, headers: Any = ()) -> None:
+        super().__init__({name.lower(): value for name, value in dict(headers).items()})
+
+    def __getitem__(self, name: str) -> str:
+        return super().__getitem__(name.lower())
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a header whatever the case of its name."""
+        return super().get(name.lower(), default)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and super().__contains__(name.lower())
+
+
+def _complaint(body: Any, response: Response) -> str:
+    """Say in words what the server complains about."""
+    if isinstance(body, dict):
+        detail = body.get("detail")
+        text = str(detail) if isinstance(detail, str) else "; ".join(_flattened(body, ""))
+    elif isinstance(body, str) and "<" in body[:100]:
+        text = f"a page of {response.headers.get('Content-Type', 'unknown type')}, not the API's JSON"
+    else:
+        text = excerpt(response.body) or "no explanation"
+    if 300 <= response.status < 400:
+        text = f"a redirect to {response.headers.get('Location', 'nowhere')!r}, which is not followed"
+    text = text[:BODY_EXCERPT]
+    return text if text.endswith((".", "!", "?")) else text + "."
+
+
+def _flattened(errors: Any, where: str) -> list[str]:
+    """Give nested field errors as `conditions.0.operator: text`."""
+    if isinstance(errors, dict):
+        return [
+            line
+            for name, inner in errors.items()
+            for line in _flattened(inner, f"{where}.{name}" if where else str(name))
+        ]
+    if isinstance(errors, list) and any(isinstance(item, (dict, list)) for item in errors):
+        return [line for index, inner in enumerate(errors) for line in _flattened(inner, f"{where}.{index}")]
+    texts = errors if isinstance(errors, list) else [errors]
+    return [f"{where}: {' '.join(str(text) for text in texts)}"] if texts else []

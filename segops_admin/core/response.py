@@ -1,0 +1,32 @@
+"""What came back: status, headers, bytes. No I/O."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .request import Request
+
+
+@attrs.frozen(kw_only=True)
+class Response:
+    """A whole answer of the server, whatever its status."""
+
+    request: Request
+    url: str
+    """Where the answer came from, without user info."""
+    status: int
+    headers: Mapping[str, str]
+    """Case-insensitive."""
+    body: bytes
+    attempts: int = 1
+    idempotency_key: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """True for 2xx."""
+        return 200 <= self.status < 300

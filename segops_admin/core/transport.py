@@ -1,0 +1,231 @@
+"""One attempt on the wire. The only module that knows aiohttp; it keeps the client's connections.
+
+A session belongs to the event loop that made it, so there is one per loop, made when it is first needed. Sessions of
+our
+own are closed by us; a borrowed one is left alone. Bodies are read in pieces under a byte cap, redirects are followed
+only to the same origin and only for GET, and every failure leaves as one of our own errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+import attrs
+
+from ..errors import SegOpsConfigError, SegOpsConnectionError, SegOpsDecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from ssl import SSLContext
+
+    import aiohttp
+
+CONNECT_TIMEOUT_S = 10.0
+KEEPALIVE_S = 15.0
+"""Shorter than the idle limits servers commonly choose, so that we rarely meet a connection being closed."""
+MAX_REDIRECTS = 5
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+@attrs.frozen(kw_only=True)
+class Outgoing:
+    """One attempt's bytes, ready for the wire."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes | None = None
+    max_body_bytes: int
+
+
+@attrs.frozen(kw_only=True)
+class Incoming:
+    """What one attempt brought."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@attrs.define(kw_only=True, eq=False)
+class Transport:
+    """The connections of a client and its copies."""
+
+    max_connections: int = 100
+    borrowed: aiohttp.ClientSession | None = None
+    ssl_context: SSLContext | None = None
+    trust_env: bool = False
+    closed: bool = False
+    _sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = attrs.field(factory=dict, init=False)
+
+    async def attempt(self, outgoing: Outgoing) -> Incoming:
+        """Send once and read the whole answer; raise `SegOpsConnectionError` when none arrives."""
+        async with self.stream(outgoing) as response:
+            body = await _read(response, outgoing.max_body_bytes)
+            return Incoming(url=str(response.url), status=response.status, headers=response.headers, body=body)
+
+    @asynccontextmanager
+    async def stream(self, outgoing: Outgoing) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send once and hand out the answer before its body is read. Connection errors inside are translated too."""
+        import aiohttp  # noqa: PLC0415 -- costs more than all else together; not paid by `import segops_admin`
+
+        session = await self._session()
+        url = outgoing.url
+        try:
+            for _ in range(MAX_REDIRECTS + 1):
+                async with session.request(
+                    outgoing.method,
+                    _as_url(url),
+                    headers=outgoing.headers,
+                    data=outgoing.body,
+                    allow_redirects=False,
+                ) as response:
+                    target = _redirect_target(outgoing.method, url, response)
+                    if target is None:
+                        yield response
+                        return
+                    url = target
+            raise SegOpsConnectionError(
+                f"{outgoing.method} {outgoing.url}: redirected more than {MAX_REDIRECTS} times.",
+                method=outgoing.method,
+                url=outgoing.url,
+            )
+        except (aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError) as error:
+            raise _translate(error, outgoing) from error
+
+    async def aclose(self) -> None:
+        """Close the sessions that are ours, on the loops they belong to. Calling it twice is fine."""
+        self.closed = True
+        running = asyncio.get_running_loop()
+        for loop, session in list(self._sessions.items()):
+            del self._sessions[loop]
+            if loop is running or not loop.is_running():
+                await session.close()
+            else:
+                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(session.close(), loop))
+
+    def forget_sessions(self) -> None:
+        """Let go of sessions that a fork has copied: their sockets are the parent's."""
+        _FORGOTTEN.extend(self._sessions.values())
+        self._sessions.clear()
+
+    async def _session(self) -> aiohttp.ClientSession:
+        if self.closed:
+            raise SegOpsConfigError("This client is closed. Make a new one, or close it later.")
+        if self.borrowed is not None:
+            _check_borrowed(self.borrowed)
+            return self.borrowed
+        loop = asyncio.get_running_loop()
+        session = self._sessions.get(loop)
+        if session is None:
+            await self._close_orphans()
+            session = self._sessions[loop] = self._new_session()
+        return session
+
+    def _new_session(self) -> aiohttp.ClientSession:
+        import aiohttp  # noqa: PLC0415 -- see stream()
+
+        connector = aiohttp.TCPConnector(
+            limit=self.max_connections,
+            keepalive_timeout=KEEPALIVE_S,
+            ssl=self.ssl_context if self.ssl_context is not None else True,
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=self.trust_env,
+        )
+
+    async def _close_orphans(self) -> None:
+        """Close sessions whose loop has ended, as after a second `asyncio.run`."""
+        for loop, session in list(self._sessions.items()):
+            if loop.is_closed():
+                del self._sessions[loop]
+                await session.close()
+
+
+_FORGOTTEN: list[aiohttp.ClientSession] = []
+"""Kept, so that collecting them does not close or complain of the parent's sockets."""
+
+
+def _check_borrowed(session: aiohttp.ClientSession) -> None:
+    if session.closed:
+        raise SegOpsConfigError("The session this client was given is closed.")
+    if getattr(session, "_loop", None) is not asyncio.get_running_loop():
+        raise SegOpsConfigError(
+            "The session this client was given belongs to another event loop. Make it in the loop that awaits. "
+            "The blocking client has a loop of its own and takes no session."
+        )
+
+
+def same_origin(one: str, other: str) -> bool:
+    """Return whether two absolute URLs share scheme, host and port."""
+    return _origin(one) == _origin(other)
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def _as_url(url: str) -> Any:
+    from yarl import URL  # noqa: PLC0415 -- comes with aiohttp
+
+    return URL(url, encoded=True)
+
+
+def _redirect_target(method: str, url: str, response: aiohttp.ClientResponse) -> str | None:
+    location = response.headers.get("Location")
+    if response.status not in REDIRECTS or not location or method != "GET":
+        return None
+    target = urljoin(url, location)
+    return target if same_origin(url, target) else None
+
+
+async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
+    size = response.content_length
+    if size is not None and size <= max_bytes and "Content-Encoding" not in response.headers:
+        return await response.read()
+    pieces: list[bytes] = []
+    total = 0
+    async for piece in response.content.iter_any():
+        total += len(piece)
+        if total > max_bytes:
+            raise SegOpsDecodeError(
+                f"{response.method} {response.url}: the answer is larger than {max_bytes:,} bytes; not read further.",
+                method=response.method,
+                url=str(response.url),
+            )
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _translate(error: Exception, outgoing: Outgoing) -> SegOpsConnectionError:
+    import aiohttp  # noqa: PLC0415 -- see stream()
+
+    unsent = isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL))
+    what = "could not connect" if unsent else "the connection broke before a whole answer came"
+    advice = (
+        "Check the API root and that the server is up."
+        if unsent
+        else "The request may have taken effect: look before sending it again."
+        if outgoing.method not in ("GET", "HEAD")
+        else "Try again."
+    )
+    return SegOpsConnectionError(
+        f"{outgoing.method} {outgoing.url}: {what} ({_reason(error)}). {advice}",
+        method=outgoing.method,
+        url=outgoing.url,
+        outcome_unknown=not unsent,
+    )
+
+
+def _reason(error: Exception) -> str:
+    inner = getattr(error, "os_error", None) or error
+    text = getattr(inner, "strerror", None) or str(inner) or type(error).__name__
+    return " ".join(str(text).split())[:200]

@@ -1,0 +1,130 @@
+"""Waiting for work that goes on at the server: one loop of looks, with waits that grow and an end.
+
+Called by the `…_and_wait` methods, which say how to look and how to tell the end. Giving up waiting does not stop the
+work.
+Source: segops-api.md 6 [inferred] for the classes of status and the pace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from .core.deadline import timeout_at
+from .errors import SegOpsJobError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from datetime import datetime
+
+J = TypeVar("J")
+
+SUCCEEDED = frozenset({"complete", "completed", "ready", "done", "success", "succeeded"})
+FAILED = frozenset({"failed", "failure", "error", "cancelled", "canceled", "expired"})
+
+RUNNING = frozenset({"queued", "pending", "computing", "running", "processing"})
+
+GROWTH = 1.5
+SLOWEST = 10
+"""The longest wait between two looks, in first waits: 5 s when the first is 0.5 s."""
+
+
+class Computed(Protocol):
+    """What a compute changes on the object it belongs to."""
+
+    status: str | None
+    last_computed_at: datetime | None
+
+
+def succeeded(status: str | None) -> bool:
+    """Return whether a status word means success; unknown words mean still running."""
+    return (status or "").lower() in SUCCEEDED
+
+
+def failed(status: str | None) -> bool:
+    """Return whether a status word means failure."""
+    return (status or "").lower() in FAILED
+
+
+async def wait(
+    what: str,
+    look: Callable[[], Awaitable[J]],
+    *,
+    done: Callable[[J], bool],
+    failure: Callable[[J], str | None],
+    timeout: float,
+    first_wait_s: float,
+    on_progress: Callable[[J], Any] | None = None,
+) -> J:
+    """Look at a job until it is done.
+
+    what: names the job in messages.
+    failure: says why a job failed; None while it has not.
+    timeout: seconds for all looks and waits.
+    Raises SegOpsJobError when the job fails (`reason="failed"`) or the time is up (`reason="timeout"`).
+    """
+    seen: list[J] = []
+    try:
+        async with timeout_at(asyncio.get_running_loop().time() + timeout):
+            return await _look_until_done(what, look, done, failure, first_wait_s, on_progress, seen)
+    except asyncio.TimeoutError:
+        raise _stopped_waiting(what, timeout, seen[-1] if seen else None) from None
+
+
+async def _look_until_done(
+    what: str,
+    look: Callable[[], Awaitable[J]],
+    done: Callable[[J], bool],
+    failure: Callable[[J], str | None],
+    wait_s: float,
+    on_progress: Callable[[J], Any] | None,
+    seen: list[J],
+) -> J:
+    slowest_s = wait_s * SLOWEST
+    while True:
+        job = await look()
+        seen[:] = [job]
+        if on_progress is not None:
+            on_progress(job)
+        if (why := failure(job)) is not None:
+            raise SegOpsJobError(f"{what} failed: {why or 'the server gives no reason'}.", reason="failed", job=job)
+        if done(job):
+            return job
+        await asyncio.sleep(wait_s * random.uniform(0.8, 1.2))  # noqa: S311 -- spreads load, guards nothing
+        wait_s = min(wait_s * GROWTH, slowest_s)
+
+
+def computed_since(before: datetime | None) -> Callable[[Computed], bool]:
+    """Return a test for "computed again": `last_computed_at` moved, or a state that is told went back to computed."""
+    was_running = False
+
+    def done(job: Computed) -> bool:
+        nonlocal was_running
+        status = (job.status or "").lower()
+        was_running = was_running or status in RUNNING
+        moved = job.last_computed_at is not None and job.last_computed_at != before
+        return status not in RUNNING and (moved or (was_running and status == "computed"))
+
+    return done
+
+
+@asynccontextmanager
+async def time_limit(what: str, timeout: float) -> AsyncIterator[None]:
+    """End a whole procedure of several calls after `timeout` seconds with SegOpsJobError."""
+    try:
+        async with timeout_at(asyncio.get_running_loop().time() + timeout):
+            yield
+    except asyncio.TimeoutError:
+        raise _stopped_waiting(what, timeout, None) from None
+
+
+def _stopped_waiting(what: str, timeout: float, job: Any) -> SegOpsJobError:
+    status = job.get("status") if job is not None else None
+    seen = f", last seen as {status!r}" if status else ""
+    return SegOpsJobError(
+        f"{what} did not end within {timeout:g} s{seen}. It goes on at the server; look later, or raise timeout=.",
+        reason="timeout",
+        job=job,
+    )

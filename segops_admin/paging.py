@@ -1,0 +1,290 @@
+"""Walking lists: how one answer is read as a page, and a reader that fetches ahead while the caller works.
+
+Four styles exist and the sources disagree which list has which (segops-api.md 4, C3 to C7), so the answer decides:
+
+    body                           the next page
+    ─────────────────────────────  ──────────────────────────────────────────────────────────────
+    a bare list                    none
+    an object with `next_cursor`   the same query with `cursor=<next_cursor>`
+    an object with `next`          the query string of `next`, sent to the same path; its host and path are ignored
+    an object with neither         none
+
+The reader is an object, not an async generator: it holds no task group, timeout or lock while the caller works, so it
+can be driven from any task, and through a portal one page at a time (PEP 789).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections import deque
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+import attrs
+
+from .core import codec
+from .errors import SegOpsDecodeError, SegOpsInputError, SegOpsNotFoundError
+from .records.page import Page
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from .core.call import Caller
+    from .core.request import Request
+    from .core.response import Response
+    from .records.base import JSON
+
+T = TypeVar("T")
+
+logger = logging.getLogger("segops_admin")
+
+ITEM_KEYS = ("results", "members", "items", "user_ids")
+"""Where the items of a page may be. Source: segops-api.md 4, rule 5 [inferred]."""
+
+DEFAULT_CONCURRENCY = 4
+"""Most pages in flight at once."""
+
+
+async def get_page(call: Caller, request: Request, kind: type[T]) -> Page[T]:
+    """Fetch one page."""
+    return read_page(await call.send(request), kind)
+
+
+def read_page(response: Response, kind: type[T]) -> Page[T]:
+    """Read an answer of any of the four styles as a page."""
+    raw = _envelope(codec.decode_promised(response), response)
+    items = codec.structure(raw["results"], list[kind], response)  # type: ignore[valid-type]
+    return Page(items, raw, _next_query(raw, response.request) if items else None)
+
+
+def _envelope(body: Any, response: Response) -> JSON:
+    if isinstance(body, list):
+        items: list[Any] = body
+        return {"count": len(items), "next": None, "previous": None, "results": items}
+    if isinstance(body, dict):
+        envelope: JSON = body
+        key = next((key for key in ITEM_KEYS if isinstance(envelope.get(key), list)), None)
+        if key is not None:
+            return envelope if key == "results" else {**envelope, "results": envelope[key]}
+    raise SegOpsDecodeError(
+        f"{response.request.method} {response.url} answered {response.status}, but not with a list: "
+        f"neither a bare one nor an object with {' or '.join(ITEM_KEYS)}.",
+        record="Page",
+        method=response.request.method,
+        url=response.url,
+        body=codec.excerpt(response.body),
+    )
+
+
+def _next_query(raw: JSON, request: Request) -> JSON | None:
+    cursor, link = raw.get("next_cursor"), raw.get("next")
+    if isinstance(cursor, (str, int)) and cursor != "":
+        return {**(request.query or {}), "cursor": cursor}
+    if isinstance(link, str):
+        return dict(parse_qsl(urlsplit(link).query, keep_blank_values=True)) or None
+    return None
+
+
+class Pager(Generic[T]):
+    """Reads a list item by item with `async for`, or page by page with `pages()`, fetching ahead of the caller.
+
+    Nothing is sent before the first item is asked for, and only one page while only one item is taken. `aclose()`, or
+    leaving the loop and dropping the reader, cancels what is in flight. After an error the reader can be asked again:
+    it goes on with the page that failed.
+    """
+
+    def __init__(
+        self, call: Caller, request: Request, kind: type[T], *, concurrency: int = DEFAULT_CONCURRENCY
+    ) -> None:
+        if type(concurrency) is not int or concurrency < 1:
+            raise SegOpsInputError(f"concurrency must be an integer of at least 1, not {concurrency!r}.")
+        self._items: Iterator[T] = iter(())
+        self._taken = 0
+        self._ahead = ReadAhead(call, request, kind, concurrency)
+
+    def __aiter__(self) -> Pager[T]:
+        return self
+
+    async def __anext__(self) -> T:
+        while True:
+            for item in self._items:
+                self._taken += 1
+                if self._taken == 2:
+                    self.read_ahead()
+                return item
+            page = await self.next_page()
+            if page is None:
+                raise StopAsyncIteration
+            self._items = iter(page.results)
+            self._taken = 0
+
+    async def next_page(self) -> Page[T] | None:
+        """Return the next page, or None after the last one."""
+        return await self._ahead.next_page()
+
+    def read_ahead(self) -> None:
+        """Begin to fetch what follows; called when the caller is seen to go on."""
+        self._ahead.open()
+
+    async def pages(self) -> AsyncIterator[Page[T]]:
+        """Read page by page instead of item by item."""
+        try:
+            while (page := await self.next_page()) is not None:
+                yield page
+        finally:
+            await self.aclose()
+
+    async def collect(self, limit: int | None = None) -> list[T]:
+        """Read the rest into a list, of at most `limit` items."""
+        found: list[T] = []
+        while limit is None or len(found) < limit:
+            try:
+                found.append(await self.__anext__())
+            except StopAsyncIteration:
+                break
+        return found
+
+    async def aclose(self) -> None:
+        """Stop reading and cancel what is in flight. Calling it twice is fine."""
+        self._items = iter(())
+        await self._ahead.aclose()
+
+    def __del__(self) -> None:
+        ahead: ReadAhead[T] | None = getattr(self, "_ahead", None)
+        if ahead is not None:
+            ahead.abandon()
+
+
+class ReadAhead(Generic[T]):
+    """The pages in flight, in the server's order.
+
+    Usually only the page after this one can be known. Several are fetched at a time only where the server itself has
+    shown that page numbers work: its `next` is our own query with `page` one higher, and it told a `count`. The window
+    begins at one page and widens by one for each page that the caller has used up.
+    """
+
+    def __init__(self, call: Caller, request: Request, kind: type[T], concurrency: int) -> None:
+        self._call = call
+        self._kind = kind
+        self._concurrency = concurrency
+        self._window = 0
+        self._following: Request | None = request
+        """What to fetch next; None when nothing is known to follow."""
+        self._last_number: int | None = None
+        """The last page's number, where numbers are known to work."""
+        self._in_flight: deque[tuple[Request, asyncio.Task[Page[T] | None]]] = deque()
+        self._links_seen: set[str] = set()
+        self._is_first = True
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def next_page(self) -> Page[T] | None:
+        """Return the next page in order, or None after the last one."""
+        self._loop = asyncio.get_running_loop()
+        self._window = min(self._window + 1, self._concurrency)
+        self.open()
+        if not self._in_flight:
+            return None
+        request, task = self._in_flight.popleft()
+        try:
+            page = await task
+        except BaseException:
+            task.cancel()
+            self._drop_in_flight()
+            self._following = request
+            raise
+        self._is_first = False
+        if page is None or not page.results:
+            self._end()
+            return None
+        self._look_further(request, page)
+        return page
+
+    def open(self) -> None:
+        """Start the fetches that the window allows."""
+        while self._following is not None and len(self._in_flight) < self._window and self._loop is not None:
+            request = self._following
+            fetch = get_page if self._is_first else _page_or_end
+            task = self._loop.create_task(fetch(self._call, request, self._kind))
+            task.add_done_callback(_look_at)
+            self._in_flight.append((request, task))
+            self._following = self._numbered(request)
+
+    async def aclose(self) -> None:
+        """Cancel what is in flight, wait until it is gone, and read no further."""
+        tasks = [task for _, task in self._in_flight]
+        self._end()
+        if tasks and self._loop is asyncio.get_running_loop():
+            await asyncio.wait(tasks)
+
+    def abandon(self) -> None:
+        """Cancel what is in flight, from any thread, without waiting."""
+        loop = self._loop
+        if loop is None or not self._in_flight or loop.is_closed():
+            return
+        for _, task in self._in_flight:
+            loop.call_soon_threadsafe(task.cancel)
+
+    def _look_further(self, request: Request, page: Page[T]) -> None:
+        """Learn from a page how the list goes on."""
+        query = page.next_query
+        if query is None:
+            self._end()
+            return
+        if self._in_flight or self._following is not None:
+            return
+        link = repr(sorted(query.items()))
+        if link in self._links_seen:
+            logger.warning("%s: a link to the next page repeats; the list is taken to end here", request.path)
+            return
+        self._links_seen.add(link)
+        self._following = attrs.evolve(request, query=query)
+        self._last_number = _last_number(request, page)
+
+    def _numbered(self, request: Request) -> Request | None:
+        """Return the request after this one, where page numbers are known to work."""
+        number = _page_number(request.query)
+        if self._last_number is None or number is None or number >= self._last_number:
+            return None
+        return attrs.evolve(request, query={**(request.query or {}), "page": number + 1})
+
+    def _end(self) -> None:
+        self._drop_in_flight()
+        self._following = None
+
+    def _drop_in_flight(self) -> None:
+        for _, task in self._in_flight:
+            task.cancel()
+        self._in_flight.clear()
+
+
+async def _page_or_end(call: Caller, request: Request, kind: type[T]) -> Page[T] | None:
+    """Fetch a page after the first; a 404 means that the list has become shorter meanwhile."""
+    try:
+        return await get_page(call, request, kind)
+    except SegOpsNotFoundError:
+        return None
+
+
+def _look_at(task: asyncio.Task[Any]) -> None:
+    """Take note of a result nobody will wait for, so that asyncio does not complain of it."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _last_number(request: Request, page: Page[Any]) -> int | None:
+    """Return the number of the last page, if this page proves that numbers work; None otherwise."""
+    number = _page_number(request.query)
+    if number is None or page.count is None or page.next_query is None:
+        return None
+    ours = {name: str(value) for name, value in (request.query or {}).items() if value is not None}
+    theirs = {name: str(value) for name, value in page.next_query.items()}
+    if theirs != {**ours, "page": str(number + 1)}:
+        return None
+    return math.ceil(page.count / len(page.results))
+
+
+def _page_number(query: Any) -> int | None:
+    number = (query or {}).get("page", 1)
+    return int(number) if str(number).isascii() and str(number).isdigit() else None

@@ -1,0 +1,270 @@
+"""Products: the catalogue, its schema, its imports and its scores."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from typing_extensions import Unpack
+
+from .. import jobs
+from ..bulk import upsert
+from ..catalogue import read_catalogue
+from ..core.request import File, Repeat, Request, merged, path
+from ..paging import Pager
+from ..records.base import JSON
+from ..records.bulk import BulkUpsertResult
+from ..records.page import Page
+from ..records.products import (
+    ConfirmFields,
+    ImportJob,
+    Product,
+    ProductFields,
+    ProductFieldSpec,
+    ProductSchema,
+    ProductSchemaFields,
+    ProductScore,
+    ScoreAllStart,
+)
+from ..records.segments import JobStart
+from .base import Namespace, PageQuery
+
+
+class ProductQuery(PageQuery, total=False):
+    """Which products. Any schema field's name is a filter too: give it in the dictionary form."""
+
+    q: str
+    """Case-insensitive part of the name."""
+
+
+class AsyncProducts(Namespace):
+    """The product catalogue."""
+
+    async def list(self, params: Mapping[str, Any] | None = None, /, **query: Unpack[ProductQuery]) -> Page[Product]:
+        """Return one page of products; `list({"grain": "rye"})` filters by a schema field.
+
+        Source: segops-api.md 11.3 [docs].
+        """
+        return await self._page(path("pim", "products"), Product, params, query)
+
+    def iterate(
+        self, params: Mapping[str, Any] | None = None, /, *, concurrency: int = 4, **query: Unpack[ProductQuery]
+    ) -> Pager[Product]:
+        """Return a reader over all products that match, page after page, fetched ahead.
+
+        concurrency: most pages in flight at once.
+        Source: segops-api.md 4 and 11.3 [docs].
+        """
+        return self._pager(path("pim", "products"), Product, params, query, concurrency)
+
+    async def create(
+        self,
+        body: Mapping[str, Any] | None = None,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **fields: Unpack[ProductFields],
+    ) -> Product:
+        """Create a product and return it; a sku that exists is a SegOpsBadRequestError [inferred].
+
+        Source: segops-api.md 11.3 [docs].
+        """
+        request = Request("POST", path("pim", "products"), body=merged(body, fields), idempotency_key=idempotency_key)
+        return await self._call(request, Product)
+
+    async def get(self, product_id: int) -> Product:
+        """Return one product by its internal id.
+
+        Source: segops-api.md 11.3 [docs].
+        """
+        return await self._call(Request("GET", path("pim", "products", product_id)), Product)
+
+    async def update(
+        self,
+        product_id: int,
+        body: Mapping[str, Any] | None = None,
+        /,
+        method: str = "PATCH",
+        *,
+        idempotency_key: str | None = None,
+        **fields: Unpack[ProductFields],
+    ) -> Product:
+        """Change a product's name or data and return it. Whether `data` is merged or replaced is not documented.
+
+        Source: segops-api.md 11.3 [docs]; there is no PUT.
+        """
+        request = Request(
+            method, path("pim", "products", product_id), body=merged(body, fields), idempotency_key=idempotency_key
+        )
+        return await self._call(request, Product)
+
+    async def delete(self, product_id: int, *, idempotency_key: str | None = None) -> None:
+        """Delete a product by its internal id.
+
+        Source: segops-api.md 11.3 [docs].
+        """
+        await self._call.send(Request("DELETE", path("pim", "products", product_id), idempotency_key=idempotency_key))
+
+    async def bulk_upsert(
+        self, rows: Iterable[Mapping[str, Any]], *, idempotency_key: str | None = None
+    ) -> BulkUpsertResult:
+        """Create or update products by sku, in one request, and return what became of the rows.
+
+        rows: flat; every key besides `sku` and `name` becomes product data.
+        Source: segops-api.md 11.3 [sdk] [docs]; the answer's shape [inferred].
+        """
+        return await upsert.in_one_call(self._call, rows, idempotency_key=idempotency_key)
+
+    async def facets(self) -> JSON:
+        """Return the distinct values of each string and array field: at most 100, from the first 1,000 products.
+
+        Source: segops-api.md 11.3 [docs]; the shape [inferred].
+        """
+        return await self._call(Request("GET", path("pim", "facets")), JSON)
+
+    async def schema(self) -> ProductSchema:
+        """Return the attributes products have; `fields` is empty when none are defined.
+
+        Source: segops-api.md 11.1 [docs].
+        """
+        return await self._call(Request("GET", path("pim", "schema")), ProductSchema)
+
+    async def set_schema(
+        self,
+        body: Mapping[str, Any] | None = None,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **fields: Unpack[ProductSchemaFields],
+    ) -> ProductSchema:
+        """Replace the attributes products have, and return them.
+
+        Source: segops-api.md 11.1 [docs].
+        """
+        request = Request("PUT", path("pim", "schema"), body=merged(body, fields), idempotency_key=idempotency_key)
+        return await self._call(request, ProductSchema)
+
+    async def import_csv(
+        self, data: bytes, filename: str = "products.csv", *, idempotency_key: str | None = None
+    ) -> ImportJob:
+        """Upload a CSV and return its job, with a suggested mapping and schema; `import_file` does the whole of it.
+
+        data: UTF-8 with a header row, at most 100,000 rows.
+        Source: segops-api.md 11.4 [docs].
+        """
+        request = Request(
+            "POST",
+            path("pim", "import", "csv"),
+            form={"file": File(data, filename, "text/csv")},
+            idempotency_key=idempotency_key,
+        )
+        return await self._call(request, ImportJob)
+
+    async def confirm_import(
+        self,
+        job_id: int,
+        body: Mapping[str, Any] | None = None,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **fields: Unpack[ConfirmFields],
+    ) -> ImportJob:
+        """Confirm an uploaded file's mapping and schema, which starts the import, and return the job.
+
+        mapping: source column → field name; None skips the column.
+        Source: segops-api.md 11.4 [docs]; the key `schema` [inferred]; C10.
+        """
+        request = Request(
+            "POST", path("pim", "import", job_id, "confirm"), body=merged(body, fields), idempotency_key=idempotency_key
+        )
+        return await self._call(request, ImportJob)
+
+    async def import_status(self, job_id: int) -> ImportJob:
+        """Return an import's job as it stands.
+
+        Source: segops-api.md 11.4 [docs].
+        """
+        return await self._call(Request("GET", path("pim", "import", job_id)), ImportJob)
+
+    async def wait_import(
+        self, job_id: int, *, timeout: float = 600.0, on_progress: Callable[[ImportJob], Any] | None = None
+    ) -> ImportJob:
+        """Return an import's job once it is done; takes up the wait of an earlier process as well.
+
+        timeout: seconds for all looks.
+        on_progress: called with the job at every look; `imported_count` of `row_count` rows are in.
+        Raises SegOpsJobError when it fails or the time is up.
+        Source: segops-api.md 11.4 [docs].
+        """
+        return await jobs.wait(
+            f"Import {job_id}",
+            lambda: self.import_status(job_id),
+            done=lambda job: jobs.succeeded(job.status),
+            failure=lambda job: (job.error or "") if jobs.failed(job.status) else None,
+            timeout=timeout,
+            first_wait_s=self._call.config.poll_interval_s,
+            on_progress=on_progress,
+        )
+
+    async def import_file(
+        self,
+        source: str | Path,
+        mapping: Mapping[str, str | None] | Callable[[ImportJob], Mapping[str, str | None]] | None = None,
+        schema: builtins.list[ProductFieldSpec] | None = None,
+        *,
+        timeout: float = 600.0,
+        on_progress: Callable[[ImportJob], Any] | None = None,
+    ) -> ImportJob:
+        """Import a CSV file and return the finished job: upload, confirm the mapping, wait.
+
+        mapping: source column → field name; a function of the uploaded job for deciding on its suggestion; None takes
+        the suggestion as it is. schema: fields to define; None takes the suggestion.
+        timeout: seconds for everything.
+        Raises SegOpsInputError, before anything is sent, for a file that cannot be imported: missing, a directory,
+        empty, a
+        header without rows, not UTF-8 (with line and byte), above 100,000 rows. Raises SegOpsJobError when it fails.
+        Source: segops-api.md 11.4 [docs].
+        """
+        name, data = read_catalogue(source)
+        async with jobs.time_limit(f"The import of {name}", timeout):
+            uploaded = await self.import_csv(data, name)
+            chosen = mapping(uploaded) if callable(mapping) else mapping
+            confirmed = merged(
+                None,
+                {
+                    "mapping": dict(chosen if chosen is not None else uploaded.suggested_mapping or {}),
+                    "schema": schema if schema is not None else uploaded.suggested_fields,
+                },
+            )
+            await self.confirm_import(uploaded.id, confirmed)
+            return await self.wait_import(uploaded.id, timeout=timeout, on_progress=on_progress)
+
+    async def score(self, product_id: int, *, idempotency_key: str | None = None) -> JobStart:
+        """Start scoring a product; `get_score` has the result, `score_and_wait` waits for it.
+
+        Source: segops-api.md 11.5 [docs]; the answer's body [inferred].
+        """
+        request = Request(
+            "POST",
+            path("pim", "products", product_id, "score"),
+            idempotency_key=idempotency_key,
+            repeat=Repeat.HARMLESS,
+        )
+        return await self._call(request, JobStart)
+
+    async def get_score(self, product_id: int) -> ProductScore:
+        """Return a product's latest score; SegOpsNotFoundError when it was never scored.
+
+        Source: segops-api.md 11.5 [docs].
+        """
+        return await self._call(Request("GET", path("pim", "products", product_id, "score")), ProductScore)
+
+    async def score_all(self, *, idempotency_key: str | None = None) -> ScoreAllStart:
+        """Start scoring every product; the answer says how many.
+
+        Source: segops-api.md 11.5 [docs].
+        """
+        request = Request("POST", path("pim", "score-all"), idempotency_key=idempotency_key, repeat=Repeat.HARMLESS)
+        return await self._call(request, ScoreAllStart)

@@ -1,0 +1,122 @@
+"""What the generated mirror stands on: a client and namespaces around async ones, and a blocking reader."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from .portal import call, forget, portal, watch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from ..client import AsyncSegOpsAdmin
+    from ..paging import Pager
+    from ..records.page import Page
+
+T = TypeVar("T")
+N = TypeVar("N")
+
+
+class SyncNamespace(Generic[N]):
+    """A namespace whose calls block."""
+
+    def __init__(self, inner: N) -> None:
+        self._inner = inner
+
+
+class SyncClient:
+    """The life of a blocking client: nothing to enter, nothing that must be closed."""
+
+    _inner: AsyncSegOpsAdmin
+
+    def _surround(self, inner: AsyncSegOpsAdmin) -> None:
+        self._inner = inner
+        transport = inner._call.transport  # noqa: SLF001 -- the mirror of this very client  # pyright: ignore[reportPrivateUsage]
+        if inner._owns_connections:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+            watch(transport)
+            weakref.finalize(self, forget, transport).atexit = False
+
+    @classmethod
+    def _around(cls, inner: AsyncSegOpsAdmin) -> Self:
+        client = cls.__new__(cls)
+        client._surround(inner)  # noqa: SLF001 -- our own
+        return client
+
+    def close(self) -> None:
+        """Close the connections that are ours. A later call raises SegOpsConfigError; closing twice is fine."""
+        call(self._inner.aclose)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return repr(self._inner).replace("AsyncSegOpsAdmin", type(self).__name__)
+
+    def __reduce__(self) -> Any:
+        return self._inner.__reduce__()
+
+
+class SyncPager(Generic[T]):
+    """Reads a list item by item with `for`, or page by page with `pages()`, fetching ahead of the caller.
+
+    Nothing is sent before the first item is asked for, and only one page while only one item is taken. `close()`, or
+    leaving the loop and dropping the reader, cancels what is in flight. After an error the reader can be asked again:
+    it goes on with the page that failed.
+    """
+
+    def __init__(self, pager: Pager[T]) -> None:
+        self._pager = pager
+        self._items: Iterator[T] = iter(())
+        self._taken = 0
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> T:
+        while True:
+            for item in self._items:
+                self._taken += 1
+                if self._taken == 2:
+                    portal().soon(self._pager.read_ahead)
+                return item
+            page = self.next_page()
+            if page is None:
+                raise StopIteration
+            self._items = iter(page.results)
+            self._taken = 0
+
+    def next_page(self) -> Page[T] | None:
+        """Return the next page, or None after the last one."""
+        return call(self._pager.next_page)
+
+    def pages(self) -> Iterator[Page[T]]:
+        """Read page by page instead of item by item."""
+        try:
+            while (page := self.next_page()) is not None:
+                yield page
+        finally:
+            self.close()
+
+    def collect(self, limit: int | None = None) -> list[T]:
+        """Read the rest into a list, of at most `limit` items."""
+        found: list[T] = []
+        while limit is None or len(found) < limit:
+            try:
+                found.append(next(self))
+            except StopIteration:
+                break
+        return found
+
+    def close(self) -> None:
+        """Stop reading and cancel what is in flight. Calling it twice is fine."""
+        self._items = iter(())
+        call(self._pager.aclose)

@@ -1,0 +1,190 @@
+"""The one event loop behind all blocking clients of a process, and the way into it.
+
+The loop runs in a daemon thread, started by the first call, with anyio's `BlockingPortal` as its door. What the naive
+use of a portal gets wrong, and what is done here instead:
+
+- *exit*: a portal's own context manager waits for its thread during interpreter shutdown, for ever. We enter it
+inside the thread, close what is open in an `atexit` handler, and leave the thread to die.
+- *Ctrl-C*: `portal.call` raises at once and leaves the call running. We cancel it and give its clean-up a moment.
+- *fork*: the child has the parent's portal but not its thread. The child forgets it and starts its own.
+- *a call from the loop's own thread* would wait for itself. It is refused.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakSet
+
+from typing_extensions import ParamSpec
+
+from ..errors import SegOpsConfigError
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Coroutine
+
+    from anyio import CancelScope
+    from anyio.from_thread import BlockingPortal
+
+    from ..core.transport import Transport
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+CLEAN_UP_S = 0.5
+"""How long an interrupted call may take to close what it has open."""
+
+
+class Portal:
+    """A running event loop in a daemon thread."""
+
+    def __init__(self) -> None:
+        ready: Future[tuple[BlockingPortal, asyncio.AbstractEventLoop]] = Future()
+        self._thread = threading.Thread(target=_run_loop, args=(ready,), name="segops-admin", daemon=True)
+        self._thread.start()
+        self._door, self._loop = ready.result()
+
+    def call(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run a coroutine function on the loop and return its result; an interrupt cancels it first."""
+        if threading.current_thread() is self._thread:
+            raise SegOpsConfigError(
+                "The blocking client was called on the thread of its own event loop, where it would wait for itself. "
+                "Await AsyncSegOpsAdmin there."
+            )
+        errand = _Errand(function)
+        future: Future[T] | None = None
+        try:
+            future = self._door.start_task_soon(errand.run)
+            return future.result()
+        except BaseException:
+            if future is None or not future.done():
+                self._loop.call_soon_threadsafe(errand.cancel)
+                errand.finished.wait(CLEAN_UP_S)
+            raise
+
+    def soon(self, function: Callable[[], object]) -> None:
+        """Run a plain function on the loop, without waiting for it."""
+        self._loop.call_soon_threadsafe(function)
+
+    def close_soon(self, transport: Transport) -> None:
+        """Close a forgotten client's connections, without waiting."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(lambda: self._keep(self._loop.create_task(transport.aclose())))
+
+    def stop(self) -> None:
+        """End the loop and its thread."""
+        try:
+            self._door.start_task_soon(self._door.stop, True).result(CLEAN_UP_S)
+        except (RuntimeError, TimeoutError):
+            return
+        self._thread.join(CLEAN_UP_S)
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        _closing.add(task)
+        task.add_done_callback(_closing.discard)
+
+
+class _Errand:
+    """One call on its way: cancellable from the moment it is handed over."""
+
+    def __init__(self, function: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+        self._function = function
+        self._cancelled = False
+        self._scope: CancelScope | None = None
+        self.finished = threading.Event()
+
+    async def run(self) -> Any:
+        from anyio import CancelScope  # noqa: PLC0415 -- loaded with the portal, not with the module
+
+        try:
+            with CancelScope() as self._scope:
+                if self._cancelled:
+                    self._scope.cancel()
+                return await self._function()
+        finally:
+            self.finished.set()
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        if self._scope is not None:
+            self._scope.cancel()
+
+
+def _run_loop(ready: Future[Any]) -> None:
+    import asyncio  # noqa: PLC0415 -- loaded with the portal, not with the module
+
+    import anyio  # noqa: PLC0415
+    from anyio.from_thread import BlockingPortal  # noqa: PLC0415
+
+    async def serve() -> None:
+        async with BlockingPortal() as door:
+            ready.set_result((door, asyncio.get_running_loop()))
+            await door.sleep_until_stopped()
+
+    try:
+        anyio.run(serve, backend="asyncio")
+    except BaseException as error:
+        if ready.done():
+            raise
+        ready.set_exception(error)
+
+
+_lock = threading.Lock()
+_portal: Portal | None = None
+_closing: set[asyncio.Task[None]] = set()
+_transports: WeakSet[Transport] = WeakSet()
+
+
+def portal() -> Portal:
+    """Return the process's portal; the first call starts it."""
+    global _portal  # noqa: PLW0603 -- one loop per process is the point
+    if _portal is None:
+        with _lock:
+            if _portal is None:
+                _portal = Portal()
+    return _portal
+
+
+def call(function: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run an async method on the portal's loop and return what it returns."""
+    return portal().call(lambda: function(*args, **kwargs))
+
+
+def watch(transport: Transport) -> None:
+    """Close this transport's connections at the latest when the interpreter ends."""
+    _transports.add(transport)
+
+
+def forget(transport: Transport) -> None:
+    """Close the connections of a client that was dropped without `close()`."""
+    _transports.discard(transport)
+    if _portal is not None:
+        _portal.close_soon(transport)
+
+
+def _at_exit() -> None:
+    global _portal
+    ending, _portal = _portal, None
+    if ending is None:
+        return
+    for transport in list(_transports):
+        ending.call(transport.aclose)
+    ending.stop()
+
+
+def _after_fork_in_child() -> None:
+    global _portal, _lock  # noqa: PLW0603
+    _portal = None
+    _lock = threading.Lock()
+    _closing.clear()
+    for transport in list(_transports):
+        transport.forget_sessions()
+
+
+atexit.register(_at_exit)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
