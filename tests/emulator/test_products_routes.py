@@ -1,6 +1,7 @@
 """Products over HTTP: CRUD, filters, bulk, schema, imports, scores."""
 
 import gzip
+import io
 from pathlib import Path
 
 import aiohttp
@@ -21,7 +22,7 @@ CSV = "Code,Title,Grain,Note\nRYE-05,Dark rye 500 g,rye,\nSPE-01,Spelt loaf,spel
 
 def form(content, filename="rye.csv"):
     data = aiohttp.FormData()
-    data.add_field("file", content, filename=filename, content_type="text/csv")
+    data.add_field("file", io.BytesIO(content), filename=filename, content_type="text/csv")
     return data
 
 
@@ -302,14 +303,14 @@ async def test_upload_needs_the_file_part(api):
 async def test_import_goes_on_after_a_restart(tmp_path, connect):
     """What was confirmed is imported, even by the next process."""
     path = str(tmp_path / "emulator.sqlite3")
-    with Emulator(path=path, job_delay=60) as emulator:
+    with Emulator(db=path, job_delay=60) as emulator:
         tenant = emulator.tenant
         api = connect(emulator)
         job = (await upload(api, CSV)).body["job_id"]
         await api.post(f"/pim/import/{job}/confirm/")
         assert (await api.get(f"/pim/import/{job}/")).body["status"] == "importing"
 
-    with Emulator(path=path, job_delay=0.01) as emulator:
+    with Emulator(db=path, job_delay=0.01) as emulator:
         done = await finished(connect(emulator, tenant), job)
 
     assert (done["status"], done["imported_count"]) == ("done", 2)
