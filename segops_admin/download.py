@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from .errors import SegOpsConnectionError, SegOpsInputError, class_for_status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     import aiohttp
 
@@ -36,7 +36,7 @@ async def download_to(call: Caller, url: str | None, target: str | Path) -> Path
 
 
 @contextmanager
-def _appearing_whole(final: Path) -> Iterator[BinaryIO]:
+def _appearing_whole(final: Path) -> Generator[BinaryIO, None, None]:
     """Give a file to write that takes its name only when all is written and on disk; nothing is left otherwise."""
     if final.is_dir():
         raise SegOpsInputError(f"{final} is a directory; name the file to write.")

@@ -26,6 +26,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from .records.base import is_object
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -123,9 +125,8 @@ class SegOpsBadRequestError(SegOpsApiError):
     @property
     def field_errors(self) -> dict[str, Any]:
         """Complaints by field, as the server nested them; empty when it blamed no field."""
-        if not isinstance(self.body, dict):
-            return {}
-        return {name: what for name, what in self.body.items() if name != "detail"}
+        body = self.body if is_object(self.body) else {}
+        return {name: what for name, what in body.items() if name != "detail"}
 
 
 class SegOpsAuthenticationError(SegOpsApiError):

@@ -16,7 +16,7 @@ from .core.deadline import timeout_at
 from .errors import SegOpsJobError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
     from datetime import datetime
 
 J = TypeVar("J")
@@ -111,7 +111,7 @@ def computed_since(before: datetime | None) -> Callable[[Computed], bool]:
 
 
 @asynccontextmanager
-async def time_limit(what: str, timeout: float) -> AsyncIterator[None]:
+async def time_limit(what: str, timeout: float) -> AsyncGenerator[None, None]:
     """End a whole procedure of several calls after `timeout` seconds with SegOpsJobError."""
     try:
         async with timeout_at(asyncio.get_running_loop().time() + timeout):

@@ -26,10 +26,11 @@ import attrs
 
 from .core import codec
 from .errors import SegOpsDecodeError, SegOpsInputError, SegOpsNotFoundError
+from .records.base import is_array, is_object
 from .records.page import Page
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
     from .core.call import Caller
     from .core.request import Request
@@ -60,14 +61,12 @@ def read_page(response: Response, kind: type[T]) -> Page[T]:
 
 
 def _envelope(body: Any, response: Response) -> JSON:
-    if isinstance(body, list):
-        items: list[Any] = body
-        return {"count": len(items), "next": None, "previous": None, "results": items}
-    if isinstance(body, dict):
-        envelope: JSON = body
-        key = next((key for key in ITEM_KEYS if isinstance(envelope.get(key), list)), None)
+    if is_array(body):
+        return {"count": len(body), "next": None, "previous": None, "results": body}
+    if is_object(body):
+        key = next((key for key in ITEM_KEYS if is_array(body.get(key))), None)
         if key is not None:
-            return envelope if key == "results" else {**envelope, "results": envelope[key]}
+            return body if key == "results" else {**body, "results": body[key]}
     raise SegOpsDecodeError(
         f"{response.request.method} {response.url} answered {response.status}, but not with a list: "
         f"neither a bare one nor an object with {' or '.join(ITEM_KEYS)}.",
@@ -285,6 +284,6 @@ def _last_number(request: Request, page: Page[Any]) -> int | None:
     return math.ceil(page.count / len(page.results))
 
 
-def _page_number(query: Any) -> int | None:
-    number = (query or {}).get("page", 1)
-    return int(number) if str(number).isascii() and str(number).isdigit() else None
+def _page_number(query: Mapping[str, Any] | None) -> int | None:
+    number = str((query or {}).get("page", 1))
+    return int(number) if number.isascii() and number.isdigit() else None

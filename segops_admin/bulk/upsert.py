@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..core import codec
 from ..core.request import Repeat, Request, path
 from ..errors import SegOpsInputError
+from ..records.base import is_object
 from ..records.bulk import BulkUpsertResult, FailedRow
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from ..core.call import Caller
 
 
@@ -31,16 +33,15 @@ async def in_one_call(
 
 def read_result(body: Any) -> BulkUpsertResult:
     """Read an answer of the inferred shape; what it lacks counts as nothing."""
-    answer: dict[str, Any] = body if isinstance(body, dict) else {}
+    answer = body if is_object(body) else {}
     failed = [
         FailedRow(index=row.get("index", -1), sku=row.get("sku"), reason=str(row.get("error", "")))
-        for row in answer.get("errors") or []
-        if isinstance(row, dict)
+        for row in filter(is_object, answer.get("errors") or [])
     ]
     return BulkUpsertResult(created=answer.get("created") or 0, updated=answer.get("updated") or 0, failed=failed)
 
 
 def _checked(rows: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
-    if isinstance(rows, (str, bytes, Mapping)):
-        raise SegOpsInputError(f"rows must be a list or another iterable of dictionaries, not {type(rows).__name__}.")
+    if isinstance(rows, (str, bytes, dict)):
+        raise SegOpsInputError("rows must be a list or another iterable of dictionaries, not a single value.")
     return rows

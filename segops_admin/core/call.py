@@ -25,7 +25,7 @@ from .retry import Course, RetryPolicy, out_of_time, send_with_retries
 from .transport import Outgoing, Transport, same_origin
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     import aiohttp
 
@@ -92,7 +92,7 @@ class Caller:
         return response
 
     @asynccontextmanager
-    async def download(self, url: str) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def download(self, url: str) -> AsyncGenerator[aiohttp.ClientResponse, None]:
         """Open a file the server links to: root-relative, or absolute on another host, which never sees our headers.
 
         Source: segops-api.md 8.9 [docs] for both forms.

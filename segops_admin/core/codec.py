@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_or
 import orjson
 
 from ..errors import BODY_EXCERPT, SegOpsDecodeError, SegOpsInputError
-from ..records.base import JSON, Id, Record
+from ..records.base import JSON, Id, Record, is_array, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +83,7 @@ def decode_json(response: Response) -> Any:
 
 def decode(response: Response, kind: type[T]) -> T:
     """Return an answer as the record (or list of records) promised; raise `SegOpsDecodeError` otherwise."""
-    if not response.body and isinstance(kind, type) and issubclass(kind, Record):
+    if not response.body and _is_record(kind):
         return structure({}, kind, response)
     return structure(decode_promised(response), kind, response)
 
@@ -154,8 +154,12 @@ def converter() -> Converter:
     made.register_structure_hook_func(_is_open_literal, _structure_open_literal)
     made.register_structure_hook(datetime, _structure_datetime)
     made.register_structure_hook(date, _structure_date)
-    made.register_structure_hook_factory(lambda kind: isinstance(kind, type) and issubclass(kind, Record), _record_hook)
+    made.register_structure_hook_factory(_is_record, _record_hook)
     return made
+
+
+def _is_record(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Record)
 
 
 def _is(kind: type) -> Callable[[Any], bool]:
@@ -240,10 +244,9 @@ def _record_hook(kind: type[Record], made: Converter) -> Callable[[Any, Any], Re
     other_names = kind.other_names
 
     def structure_record(value: Any, _: Any) -> Record:
-        if type(value) is not dict:
-            value = _as_object(value, kind)
-        record = build(_with_own_names(value, other_names) if other_names else value, kind)
-        object.__setattr__(record, "_raw", value)  # past the hook of ordinary setting
+        raw: JSON = value if is_object(value) else _as_object(value, kind)
+        record = build(_with_own_names(raw, other_names) if other_names else raw, kind)
+        object.__setattr__(record, "_raw", raw)  # past the hook of ordinary setting
         return record
 
     return structure_record
@@ -253,7 +256,7 @@ def _as_object(value: Any, kind: type[Record]) -> JSON:
     """Read a plain string or a bare list as the one field it stands for, where the record knows such a form."""
     if isinstance(value, str) and kind.text_field:
         return {kind.text_field: value}
-    if isinstance(value, list) and kind.list_field:
+    if is_array(value) and kind.list_field:
         return {kind.list_field: value}
     raise TypeError(f"expected an object, got {_json_name(value)}")
 

@@ -34,10 +34,11 @@ def _as_file(name: str, value: Any) -> File:
         return value
     if isinstance(value, str):
         return File(value.encode(), "", "")
-    if isinstance(value, (bytes, bytearray, memoryview)):
+    if isinstance(value, (bytes, bytearray)):
         return File(bytes(value), name)
-    if isinstance(value, tuple) and len(value) in (2, 3):  # pyright: ignore[reportUnknownArgumentType]
-        return File(*value)
+    if isinstance(value, tuple):
+        filename, content, *content_type = list[Any](value)  # pyright: ignore[reportUnknownArgumentType]
+        return File(content, filename, *content_type)
     raise SegOpsInputError(f"The form field {name!r} cannot be a {type(value).__name__}.")
 
 

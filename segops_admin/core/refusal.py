@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BODY_EXCERPT, SegOpsApiError, advice_for_status, class_for_status
+from ..records.base import is_array, is_object
 from .codec import decode_json, excerpt
 from .retry import outcome_unknown, retry_after_s
 
@@ -57,7 +58,7 @@ class LowerCaseHeaders(dict[str, str]):
 
 def _complaint(body: Any, response: Response) -> str:
     """Say in words what the server complains about."""
-    if isinstance(body, dict):
+    if is_object(body):
         detail = body.get("detail")
         text = str(detail) if isinstance(detail, str) else "; ".join(_flattened(body, ""))
     elif isinstance(body, str) and "<" in body[:100]:
@@ -72,13 +73,13 @@ def _complaint(body: Any, response: Response) -> str:
 
 def _flattened(errors: Any, where: str) -> list[str]:
     """Give nested field errors as `conditions.0.operator: text`."""
-    if isinstance(errors, dict):
+    if is_object(errors):
         return [
             line
             for name, inner in errors.items()
             for line in _flattened(inner, f"{where}.{name}" if where else str(name))
         ]
-    if isinstance(errors, list) and any(isinstance(item, (dict, list)) for item in errors):
+    if is_array(errors) and any(is_object(item) or is_array(item) for item in errors):
         return [line for index, inner in enumerate(errors) for line in _flattened(inner, f"{where}.{index}")]
-    texts = errors if isinstance(errors, list) else [errors]
+    texts = errors if is_array(errors) else [errors]
     return [f"{where}: {' '.join(str(text) for text in texts)}"] if texts else []

@@ -6,9 +6,9 @@ Made by the namespaces, read by the steps below them.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, urlencode
 
 import attrs
@@ -91,9 +91,12 @@ def query_string(query: Mapping[str, Any] | None) -> str:
         return ""
     pairs: list[tuple[str, str]] = []
     for name, value in query.items():
-        values = value if isinstance(value, (list, tuple, set, frozenset)) else (value,)
-        pairs.extend((name, _query_value(name, one)) for one in values if one is not None)
+        pairs.extend((name, _query_value(name, one)) for one in _values(value) if one is not None)
     return urlencode(pairs, quote_via=quote)
+
+
+def _values(value: Any) -> Iterable[Any]:
+    return cast("Iterable[Any]", value) if isinstance(value, (list, tuple, set, frozenset)) else (value,)
 
 
 def _query_value(name: str, value: Any) -> str:

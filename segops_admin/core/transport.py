@@ -18,7 +18,7 @@ import attrs
 from ..errors import SegOpsConfigError, SegOpsConnectionError, SegOpsDecodeError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncGenerator, Mapping
     from ssl import SSLContext
 
     import aiohttp
@@ -60,7 +60,9 @@ class Transport:
     ssl_context: SSLContext | None = None
     trust_env: bool = False
     closed: bool = False
-    _sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = attrs.field(factory=dict, init=False)
+    _sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = attrs.field(
+        factory=dict["asyncio.AbstractEventLoop", "aiohttp.ClientSession"], init=False
+    )
 
     async def attempt(self, outgoing: Outgoing) -> Incoming:
         """Send once and read the whole answer; raise `SegOpsConnectionError` when none arrives."""
@@ -69,7 +71,7 @@ class Transport:
             return Incoming(url=str(response.url), status=response.status, headers=response.headers, body=body)
 
     @asynccontextmanager
-    async def stream(self, outgoing: Outgoing) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def stream(self, outgoing: Outgoing) -> AsyncGenerator[aiohttp.ClientResponse, None]:
         """Send once and hand out the answer before its body is read. Connection errors inside are translated too."""
         import aiohttp  # noqa: PLC0415 -- costs more than all else together; not paid by `import segops_admin`
 

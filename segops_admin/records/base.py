@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timezone
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, TypeGuard, TypeVar
 
 import attrs
 from typing_extensions import dataclass_transform
@@ -20,6 +20,17 @@ Id = Annotated[int, "id"]
 
 JSON = dict[str, Any]
 """An open JSON object, kept as it came."""
+
+
+def is_object(value: Any) -> TypeGuard[JSON]:
+    """Return whether parsed JSON is an object."""
+    return isinstance(value, dict)
+
+
+def is_array(value: Any) -> TypeGuard[list[Any]]:
+    """Return whether parsed JSON is an array."""
+    return isinstance(value, list)
+
 
 SHOWN_CHARS = 60
 """Longest value in a repr."""
@@ -33,15 +44,17 @@ def to_json(value: Any) -> Any:
         return value.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, dict):
+    if is_object(value):
         return {str(key): to_json(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
+    if is_array(value):
         return [to_json(item) for item in value]
     return value
 
 
 def _keep_in_step(record: Record, attribute: attrs.Attribute[Any], value: Any) -> Any:
-    record._keep(attribute.name, value)  # noqa: SLF001 -- a record's own hook
+    raw = record._raw  # noqa: SLF001 -- a record's own hook  # pyright: ignore[reportPrivateUsage]
+    if raw is not None:
+        record._raw = {**raw, attribute.name: to_json(value)}  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     return value
 
 
@@ -81,10 +94,6 @@ class Record(Mapping[str, Any]):
             fields = attrs.fields(type(self))
             return {field.name: to_json(getattr(self, field.name)) for field in fields if field.init}
         return self._raw
-
-    def _keep(self, name: str, value: Any) -> None:
-        if self._raw is not None:
-            self._raw = {**self._raw, name: to_json(value)}
 
     def __getitem__(self, key: str) -> Any:
         return self._json()[key]
