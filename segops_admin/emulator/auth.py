@@ -87,7 +87,7 @@ class Auth:
         if not value:
             raise unauthorized("Authentication credentials were not provided.")
         if scheme == "apikey":
-            return self._by_key(value)
+            return self._by_key(value, now)
         if scheme == "bearer":
             return self._by_token(value, now)
         raise unauthorized("Authentication credentials were not provided.")
@@ -115,7 +115,7 @@ class Auth:
             raise invalid_token("Token has wrong type")
         return claims
 
-    def _by_key(self, key: str) -> Credential:
+    def _by_key(self, key: str, now: float) -> Credential:
         known = self._known.get(key)
         if known is not None:
             return known
@@ -125,11 +125,12 @@ class Auth:
             raise unauthorized("Invalid API key.")
         credential = Credential(key[:2], tenant, key_id=row["id"], scopes=frozenset(row["scopes"].split()))
         self._known[key] = credential
+        self._store.update("keys", row["id"], last_used_at=now)  # once per run: a write per request would be felt
         return credential
 
     def _by_token(self, token: str, now: float) -> Credential:
         if token[:3] in {"sk_", "pk_", "mk_"}:
-            return self._by_key(token)
+            return self._by_key(token, now)
         claims = self.claims(token, None, now)
         tenant = load_tenant(self._store, claims["tenant"]) if claims["kind"] in {"user", "session"} else None
         if tenant is None:

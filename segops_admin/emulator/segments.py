@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LINK_S = 3600.0
 """How long a download link lives."""
 
-_SLICE = 1000
+_SLICE = 500
 _PUT_MEMBER = """
 INSERT INTO members (tenant_id, segment_id, user_id, computed_at) VALUES (?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET computed_at = excluded.computed_at"""

@@ -18,7 +18,7 @@ from segops_admin.emulator.jobs import Jobs
 from segops_admin.emulator.journal import Journal, LedgerEntry, RequestLog
 from segops_admin.emulator.state import Config, State
 from segops_admin.emulator.store import Store
-from segops_admin.emulator.tenants import DEFAULT_SLUG, Tenant, create_tenant, find_tenant
+from segops_admin.emulator.tenants import DEFAULT_SLUG, Tenant, create_account, create_tenant, find_tenant
 from segops_admin.emulator.throttle import Throttle
 
 if TYPE_CHECKING:
@@ -137,6 +137,11 @@ class Emulator:
                 events_per_month=events_per_month,
                 origins=origins,
             )
+
+    def create_account(self, tenant: Tenant, *, email: str, password: str, role: str = "member") -> None:
+        """Add a dashboard user for `/auth/token/`, from any thread; role is owner, admin, member or viewer."""
+        with closing(self._running().store.connect()) as connection:
+            create_account(connection, tenant.id, email=email, password=password, role=role)
 
     def hold_jobs(self) -> None:
         """Keep background jobs queued, from any thread, until `release_jobs`."""

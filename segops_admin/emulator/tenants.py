@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DEFAULT_SLUG = "default"
+ROLES = ("owner", "admin", "member", "viewer")
 
 
 @attrs.frozen
@@ -76,11 +77,18 @@ def create_tenant(
         "INSERT INTO keys (tenant_id, key, name, scopes, origins, secret, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
         keys,
     )
-    connection.execute(
-        "INSERT INTO accounts (tenant_id, email, password, role) VALUES (?, ?, ?, 'owner')",
-        (tenant.id, tenant.email, password_hash(tenant.password)),
-    )
+    create_account(connection, tenant.id, email=tenant.email, password=tenant.password, role="owner")
     return tenant
+
+
+def create_account(connection: sqlite3.Connection, tenant_id: int, *, email: str, password: str, role: str) -> None:
+    """Store a dashboard user; ValueError for a role there is not."""
+    if role not in ROLES:
+        raise ValueError(f"role must be one of {', '.join(ROLES)}, not {role!r}")
+    connection.execute(
+        "INSERT INTO accounts (tenant_id, email, password, role) VALUES (?, ?, ?, ?)",
+        (tenant_id, email, password_hash(password), role),
+    )
 
 
 def find_tenant(connection: sqlite3.Connection, slug: str) -> Tenant | None:

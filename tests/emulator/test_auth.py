@@ -122,3 +122,15 @@ async def test_origin_must_be_on_the_list_of_the_key(emu, connect):
     assert await mint("https://www.shop.example") == 200
     assert await mint("https://a.b.shop.example") == 403
     assert await mint("https://evil.example") == 403
+
+
+async def test_viewer_may_only_read(api, emu):
+    """Roles bind dashboard users: a viewer's write is a 403, and nothing is written."""
+    email = f"viewer@{api.tenant.slug}.example"
+    emu.create_account(api.tenant, email=email, password="x", role="viewer")
+    pair = (await api.post("/auth/token/", {"email": email, "password": "x"})).body
+    viewer = {"headers": {"Authorization": f"Bearer {pair['access']}"}}
+
+    assert (await api.get("/segments/", **viewer)).status == 200
+    assert (await api.post("/segments/", {"name": "a"}, **viewer)).status == 403
+    assert (await api.get("/segments/")).body["count"] == 0

@@ -1,11 +1,13 @@
 """Life cycle, state over restarts, and what every path has in common."""
 
+import asyncio
 import subprocess
 import sys
 import threading
 import urllib.error
 import urllib.request
 
+import aiohttp
 import pytest
 
 from segops_admin.emulator import Emulator
@@ -123,3 +125,31 @@ def test_command_announces_address_and_key():
         process.terminate()
         _, errors = process.communicate(timeout=10)
     assert (process.returncode, errors) == (0, "")
+
+
+async def test_leaving_cuts_off_what_is_still_going_on(connect):
+    """Neither a slow answer nor a waiting job keeps the emulator alive."""
+    async with Emulator(job_delay=3600) as emu:
+        api = connect(emu)
+        made = (await api.post("/segments/", {"name": "a"})).body
+        await api.post(f"/segments/{made['id']}/compute/")
+        rule = emu.faults.add(path="/segments/", delay=3600)
+        slow = asyncio.ensure_future(api.get("/segments/"))
+        for _ in range(5000):
+            if rule.hits:
+                break
+            await asyncio.sleep(0.001)
+    with pytest.raises(aiohttp.ClientError):
+        await slow
+
+
+async def test_request_log_tells_what_was_sent(api):
+    """Method, paths as sent and decoded, size, status: enough to judge a client by."""
+    await api.post("/segments/", {"name": "a"}, headers={"Idempotency-Key": "k-1"})
+    await api.get("/explorer/users/a%2Fb/?x=1")
+    [first] = api.emu.requests.matching(method="POST", tenant=api.tenant.slug)
+    [second] = api.emu.requests.matching(method="GET", tenant=api.tenant.slug)
+
+    assert (first.path, first.status, first.idempotency_key) == ("/api/segments/", 201, "k-1")
+    assert first.body_size == len(b'{"name": "a"}')
+    assert (second.raw_path, second.query["x"], second.status) == ("/api/explorer/users/a%2Fb/?x=1", "1", 404)
