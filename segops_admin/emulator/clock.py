@@ -9,6 +9,7 @@ import math
 import re
 import time
 from datetime import datetime, timezone
+from functools import lru_cache
 
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(\.\d+)?)?(Z|z|[+-]\d\d:?\d\d)?\Z")
 
@@ -51,6 +52,7 @@ class Clock:
         self._offset_s, self._frozen_at = 0.0, None
 
 
+@lru_cache(8192)  # a page of rows often shares its instants
 def iso(instant: float | None) -> str | None:
     """Write an instant as the wire has it, whole seconds with `Z`; None stays None."""
     if instant is None:
