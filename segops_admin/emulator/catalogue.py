@@ -156,8 +156,11 @@ def _candidates(catalogue: Catalogue, target: str) -> Iterator[str]:
 
 def _open(content: bytes) -> tuple[list[str], Iterator[list[str]]]:
     """Return the headers, and the lines that are not empty."""
-    text = _decode(content)
-    reader = csv.reader(io.StringIO(text, newline=""), dialect=_dialect(text), strict=True)
+    if b"\0" in content[:65_536]:
+        raise CatalogueError("The file is not a CSV file: it contains null bytes.")
+    # Decoded as it is read: turning a large file into one text would hold the interpreter for half a second.
+    text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")
+    reader = csv.reader(text, dialect=_dialect(content), strict=True)
     csv.field_size_limit(max(csv.field_size_limit(), _MAX_CELL))
     headers = [header.strip() for header in next(_checked(reader), list[str]())]
     if not any(headers):
@@ -170,20 +173,10 @@ def _open(content: bytes) -> tuple[list[str], Iterator[list[str]]]:
     return headers, (line for line in _checked(reader) if any(line))
 
 
-def _decode(content: bytes) -> str:
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise CatalogueError(f"The file is not UTF-8 (byte {error.start}). Save it as UTF-8 and try again.") from error
-    if "\0" in text[:65_536]:
-        raise CatalogueError("The file is not a CSV file: it contains null bytes.")
-    return text
-
-
-def _dialect(text: str) -> type[csv.Dialect]:
+def _dialect(content: bytes) -> type[csv.Dialect]:
     """Take semicolons or tabs as separators where the header row has no comma."""
-    header = text.partition("\n")[0]
-    mark = next((mark for mark in ",;\t" if mark in header), ",")
+    header = content[:65_536].partition(b"\n")[0]
+    mark = next((mark for mark in ",;\t" if mark.encode() in header), ",")
 
     class Found(csv.excel):
         delimiter = mark
@@ -197,6 +190,8 @@ def _checked(lines: Iterator[list[str]]) -> Iterator[list[str]]:
         for line in lines:
             number += 1
             yield line
+    except UnicodeDecodeError as error:
+        raise CatalogueError(f"The file is not UTF-8 (after row {number}). Save it as UTF-8 and try again.") from error
     except csv.Error as error:
         raise CatalogueError(f"The file is not a valid CSV file: {error} (after row {number}).") from error
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from segops_admin.emulator.store import Store
 
 JOB = "csv_import"
-_SLICE = 150
+_SLICE = 100
 _REMEMBER = """
 INSERT INTO mappings (tenant_id, header, field) VALUES (?, ?, ?)
 ON CONFLICT (tenant_id, header) DO UPDATE SET field = excluded.field"""

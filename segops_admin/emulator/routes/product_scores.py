@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from segops_admin.emulator.jobs import Job
     from segops_admin.emulator.state import State
 
-_SLICE = 100
+_SLICE = 60
+# The plus keeps SQLite from walking the tenant's whole index for a few ids.
 _LATEST = "SELECT * FROM product_scores WHERE tenant_id=? AND product_id=? ORDER BY scored_at DESC, id DESC LIMIT 1"
-_PRODUCTS = "SELECT id, name, data FROM products WHERE tenant_id=? AND id IN (SELECT value FROM json_each(?))"
+_PRODUCTS = "SELECT id, name, data FROM products WHERE +tenant_id=? AND id IN (SELECT value FROM json_each(?))"
 _INSERT = """
 INSERT INTO product_scores (tenant_id, product_id, score, dimension_scores, recommendations, scored_at)
 VALUES (?, ?, ?, ?, ?, ?)"""
