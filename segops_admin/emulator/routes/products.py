@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from segops_admin.emulator.store import Store
 
 _FACET_PRODUCTS, _FACET_VALUES = 1000, 100
+_PARAMETERS = ("q", "page", "page_size")  # a schema field of such a name cannot be filtered by
 _PAGE = """
 SELECT * FROM products WHERE id IN (SELECT id FROM products WHERE tenant_id=? ORDER BY id LIMIT ? OFFSET ?)
 ORDER BY id"""
@@ -49,9 +50,8 @@ async def paged_matches(request: web.Request, test: Fragment) -> web.Response:
 
 
 def _filters(query: Mapping[str, str], fields: Sequence[Mapping[str, Any]]) -> list[Fragment]:
-    tests = [
-        field_filter(item["name"], item["type"], query[item["name"]]) for item in fields if query.get(item["name"])
-    ]
+    names = {item["name"]: item["type"] for item in fields if item["name"] not in _PARAMETERS}
+    tests = [field_filter(name, kind, query[name]) for name, kind in names.items() if query.get(name)]
     wanted = query.get("q", "").strip()
     if wanted:
         tests.append(Fragment("instr(casefold(products.name), ?) > 0", (wanted.casefold(),)))
