@@ -185,9 +185,10 @@ def _latest(kind: str, condition: Mapping[str, Any], scope: Scope, table: str, e
         "  WHERE newest = 1",
         (*where.params, event),
     )
-    threshold = [condition["value"], condition["value2"]] if "value2" in condition else condition.get("value")
-    subject = name if kind == "user_property" else f"{event}.{name}"
     operator: str = condition["operator"]
+    between = operator in ("between", "not_between")
+    threshold = list(operators.bounds(condition)) if between else condition.get("value")
+    subject = name if kind == "user_property" else f"{event}.{name}"
     label = f"{subject} {SIGNS.get(operator, operator.replace('_', ' '))} {_show(threshold)}".rstrip()
     return Condition(kind, table, ((table, facts),), test, label, threshold, f"{table}", f"{table}_kind")
 

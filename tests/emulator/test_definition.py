@@ -310,6 +310,13 @@ def test_faults_are_reported_by_index_and_field(condition, errors):
     assert caught.value.errors == {"conditions": {"1": errors}}
 
 
+def test_fields_an_operator_does_not_use_are_ignored(db):
+    """A form may keep a second bound from the operator chosen before."""
+    track(db, "amy", "context_identified", p=1)
+
+    assert matching(db, {**PROPERTY, "operator": "is_set", "value2": 9}) == ["amy"]
+
+
 @pytest.mark.parametrize("pattern", [r"a(?=b)", r"(?<!a)b", r"(a)\1", r"(?P<x>a)(?P=x)", r"(?>a)", "a++", "(", "[z"])
 def test_patterns_re2_would_refuse_are_refused(pattern):
     """The warehouse searches with RE2; a pattern that only Python knows must not pass here."""
