@@ -15,6 +15,7 @@ MODULES = (
     _HERE + "product_scores",
     _HERE + "product_segments",
     _HERE + "products",
+    _HERE + "schemas",
     _HERE + "segment_exports",
     _HERE + "segments",
     _HERE + "user_evaluation",
