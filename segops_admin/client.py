@@ -22,9 +22,19 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from .core.events import CallEvent
+    from .resources.activations import AsyncActivations
+    from .resources.analytics import AsyncAnalytics
+    from .resources.api_keys import AsyncApiKeys
+    from .resources.competitors import AsyncCompetitors
     from .resources.http import AsyncHttp
+    from .resources.identity import AsyncIdentity
+    from .resources.pages import AsyncPages
+    from .resources.product_segments import AsyncProductSegments
     from .resources.products import AsyncProducts
+    from .resources.queries import AsyncQueries
+    from .resources.schemas import AsyncSchemas
     from .resources.segments import AsyncSegments
+    from .resources.users import AsyncUsers
 
 
 class AsyncSegOpsAdmin:
@@ -84,25 +94,95 @@ class AsyncSegOpsAdmin:
         self._owns_connections = True
 
     @cached_property
+    def activations(self) -> AsyncActivations:
+        """Connectors from segments to platforms."""
+        from .resources.activations import AsyncActivations  # noqa: PLC0415 -- a namespace is loaded when it is first used
+
+        return AsyncActivations(self._call)
+
+    @cached_property
+    def analytics(self) -> AsyncAnalytics:
+        """Figures over the whole workspace."""
+        from .resources.analytics import AsyncAnalytics  # noqa: PLC0415 -- see activations
+
+        return AsyncAnalytics(self._call)
+
+    @cached_property
+    def api_keys(self) -> AsyncApiKeys:
+        """API keys of a workspace; needs a user's token."""
+        from .resources.api_keys import AsyncApiKeys  # noqa: PLC0415 -- see activations
+
+        return AsyncApiKeys(self._call)
+
+    @cached_property
+    def competitors(self) -> AsyncCompetitors:
+        """Brands we are compared with."""
+        from .resources.competitors import AsyncCompetitors  # noqa: PLC0415 -- see activations
+
+        return AsyncCompetitors(self._call)
+
+    @cached_property
     def http(self) -> AsyncHttp:
         """Calls to endpoints that have no method of their own."""
-        from .resources.http import AsyncHttp  # noqa: PLC0415 -- a namespace is loaded when it is first used
+        from .resources.http import AsyncHttp  # noqa: PLC0415 -- see activations
 
         return AsyncHttp(self._call)
 
     @cached_property
+    def identity(self) -> AsyncIdentity:
+        """Joins the ids of one person."""
+        from .resources.identity import AsyncIdentity  # noqa: PLC0415 -- see activations
+
+        return AsyncIdentity(self._call)
+
+    @cached_property
+    def pages(self) -> AsyncPages:
+        """AI landing pages."""
+        from .resources.pages import AsyncPages  # noqa: PLC0415 -- see activations
+
+        return AsyncPages(self._call)
+
+    @cached_property
+    def product_segments(self) -> AsyncProductSegments:
+        """Named collections of products."""
+        from .resources.product_segments import AsyncProductSegments  # noqa: PLC0415 -- see activations
+
+        return AsyncProductSegments(self._call)
+
+    @cached_property
     def products(self) -> AsyncProducts:
         """The product catalogue."""
-        from .resources.products import AsyncProducts  # noqa: PLC0415 -- see http
+        from .resources.products import AsyncProducts  # noqa: PLC0415 -- see activations
 
         return AsyncProducts(self._call)
 
     @cached_property
+    def queries(self) -> AsyncQueries:
+        """Questions put to AI systems."""
+        from .resources.queries import AsyncQueries  # noqa: PLC0415 -- see activations
+
+        return AsyncQueries(self._call)
+
+    @cached_property
+    def schemas(self) -> AsyncSchemas:
+        """The registry of event schemas."""
+        from .resources.schemas import AsyncSchemas  # noqa: PLC0415 -- see activations
+
+        return AsyncSchemas(self._call)
+
+    @cached_property
     def segments(self) -> AsyncSegments:
         """Segments of users."""
-        from .resources.segments import AsyncSegments  # noqa: PLC0415 -- see http
+        from .resources.segments import AsyncSegments  # noqa: PLC0415 -- see activations
 
         return AsyncSegments(self._call)
+
+    @cached_property
+    def users(self) -> AsyncUsers:
+        """Users of the workspace, by the id their events carry."""
+        from .resources.users import AsyncUsers  # noqa: PLC0415 -- see activations
+
+        return AsyncUsers(self._call)
 
     def with_options(
         self,

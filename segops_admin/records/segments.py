@@ -88,16 +88,6 @@ class SegmentVersion(Record):
 
 
 @record
-class JobStart(Record):
-    """The answer to something that goes on at the server. Source: segops-api.md 6 [docs]."""
-
-    other_names: ClassVar[Mapping[str, tuple[str, ...]]] = {"id": ("job_id", "export_id")}
-
-    status: str | None = None
-    id: Id | None = None
-
-
-@record
 class SegmentMember(Record):
     """One user of a segment. Source: segops-api.md 8.7 [docs]; a plain string is read as the `user_id` [inferred]."""
 

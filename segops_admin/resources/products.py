@@ -16,6 +16,7 @@ from ..core.request import File, Repeat, Request, merged, path
 from ..paging import Pager
 from ..records.base import JSON
 from ..records.bulk import BulkUpsertResult
+from ..records.jobs import JobStart
 from ..records.page import Page
 from ..records.products import (
     ConfirmFields,
@@ -28,8 +29,7 @@ from ..records.products import (
     ProductScore,
     ScoreAllStart,
 )
-from ..records.segments import JobStart
-from .base import Namespace, PageQuery
+from .base import AsyncCollection, PageQuery
 
 
 class ProductQuery(PageQuery, total=False):
@@ -39,17 +39,22 @@ class ProductQuery(PageQuery, total=False):
     """Case-insensitive part of the name."""
 
 
-class AsyncProducts(Namespace):
+class AsyncProducts(AsyncCollection[Product]):
     """The product catalogue."""
 
-    async def list(self, params: Mapping[str, Any] | None = None, /, **query: Unpack[ProductQuery]) -> Page[Product]:
+    _collection = ("pim", "products")
+    _kind = Product
+
+    async def list(  # pyright: ignore[reportIncompatibleMethodOverride] -- a wider query, as the API has it
+        self, params: Mapping[str, Any] | None = None, /, **query: Unpack[ProductQuery]
+    ) -> Page[Product]:
         """Return one page of products; `list({"grain": "rye"})` filters by a schema field.
 
         Source: segops-api.md 11.3 [docs].
         """
-        return await self._page(path("pim", "products"), Product, params, query)
+        return await self._page(path(*self._collection), Product, params, query)
 
-    def iterate(
+    def iterate(  # pyright: ignore[reportIncompatibleMethodOverride] -- see list
         self, params: Mapping[str, Any] | None = None, /, *, concurrency: int = 4, **query: Unpack[ProductQuery]
     ) -> Pager[Product]:
         """Return a reader over all products that match, page after page, fetched ahead.
@@ -57,7 +62,7 @@ class AsyncProducts(Namespace):
         concurrency: most pages in flight at once.
         Source: segops-api.md 4 and 11.3 [docs].
         """
-        return self._pager(path("pim", "products"), Product, params, query, concurrency)
+        return self._pager(path(*self._collection), Product, params, query, concurrency)
 
     async def create(
         self,
@@ -71,19 +76,11 @@ class AsyncProducts(Namespace):
 
         Source: segops-api.md 11.3 [docs].
         """
-        request = Request("POST", path("pim", "products"), body=merged(body, fields), idempotency_key=idempotency_key)
-        return await self._call(request, Product)
-
-    async def get(self, product_id: int) -> Product:
-        """Return one product by its internal id.
-
-        Source: segops-api.md 11.3 [docs].
-        """
-        return await self._call(Request("GET", path("pim", "products", product_id)), Product)
+        return await self._create(body, fields, idempotency_key)
 
     async def update(
         self,
-        product_id: int,
+        id: int,
         body: Mapping[str, Any] | None = None,
         /,
         method: str = "PATCH",
@@ -93,19 +90,10 @@ class AsyncProducts(Namespace):
     ) -> Product:
         """Change a product's name or data and return it. Whether `data` is merged or replaced is not documented.
 
+        id: the internal id, not the sku.
         Source: segops-api.md 11.3 [docs]; there is no PUT.
         """
-        request = Request(
-            method, path("pim", "products", product_id), body=merged(body, fields), idempotency_key=idempotency_key
-        )
-        return await self._call(request, Product)
-
-    async def delete(self, product_id: int, *, idempotency_key: str | None = None) -> None:
-        """Delete a product by its internal id.
-
-        Source: segops-api.md 11.3 [docs].
-        """
-        await self._call.send(Request("DELETE", path("pim", "products", product_id), idempotency_key=idempotency_key))
+        return await self._update(id, body, method, fields, idempotency_key)
 
     async def bulk_upsert(
         self, rows: Iterable[Mapping[str, Any]], *, idempotency_key: str | None = None

@@ -13,10 +13,10 @@ from .. import jobs
 from ..core.request import Repeat, Request, merged, path
 from ..download import download_to
 from ..paging import Pager
+from ..records.jobs import JobStart
 from ..records.page import Page
 from ..records.segments import (
     ExportFormat,
-    JobStart,
     Membership,
     PreviewFields,
     Segment,
@@ -27,28 +27,14 @@ from ..records.segments import (
     SegmentPreview,
     SegmentVersion,
 )
-from .base import Namespace, PageQuery
+from .base import AsyncCollection
 
 
-class AsyncSegments(Namespace):
+class AsyncSegments(AsyncCollection[Segment]):
     """Segments of users."""
 
-    async def list(self, params: Mapping[str, Any] | None = None, /, **query: Unpack[PageQuery]) -> Page[Segment]:
-        """Return one page of segments, in the order of their ids.
-
-        Source: segops-api.md 8.2 [docs], paging [sdk].
-        """
-        return await self._page(path("segments"), Segment, params, query)
-
-    def iterate(
-        self, params: Mapping[str, Any] | None = None, /, *, concurrency: int = 4, **query: Unpack[PageQuery]
-    ) -> Pager[Segment]:
-        """Return a reader over all segments, page after page, fetched ahead.
-
-        concurrency: most pages in flight at once.
-        Source: segops-api.md 4 and 8.2.
-        """
-        return self._pager(path("segments"), Segment, params, query, concurrency)
+    _collection = ("segments",)
+    _kind = Segment
 
     async def create(
         self,
@@ -63,19 +49,11 @@ class AsyncSegments(Namespace):
         Not repeated by itself after an unclear outcome: the service keeps no idempotency keys yet.
         Source: segops-api.md 8.2 [docs] [sdk]; C2 for `definition` and `tenant`.
         """
-        request = Request("POST", path("segments"), body=merged(body, fields), idempotency_key=idempotency_key)
-        return await self._call(request, Segment)
-
-    async def get(self, segment_id: int) -> Segment:
-        """Return one segment, with its member count at the last compute.
-
-        Source: segops-api.md 8.2 [docs].
-        """
-        return await self._call(Request("GET", path("segments", segment_id)), Segment)
+        return await self._create(body, fields, idempotency_key)
 
     async def update(
         self,
-        segment_id: int,
+        id: int,
         body: Mapping[str, Any] | None = None,
         /,
         method: Literal["PATCH", "PUT"] = "PATCH",
@@ -87,17 +65,7 @@ class AsyncSegments(Namespace):
 
         Source: segops-api.md 8.2 [docs] PATCH, [sdk] PUT.
         """
-        request = Request(
-            method, path("segments", segment_id), body=merged(body, fields), idempotency_key=idempotency_key
-        )
-        return await self._call(request, Segment)
-
-    async def delete(self, segment_id: int, *, idempotency_key: str | None = None) -> None:
-        """Delete a segment. There is no way back.
-
-        Source: segops-api.md 8.2 [sdk], [usage].
-        """
-        await self._call.send(Request("DELETE", path("segments", segment_id), idempotency_key=idempotency_key))
+        return await self._update(id, body, method, fields, idempotency_key)
 
     async def preview(
         self,
@@ -165,17 +133,19 @@ class AsyncSegments(Namespace):
         Raises SegOpsJobError when the run fails or the time is up; the run itself goes on at the server.
         Source: segops-api.md 6 [inferred]: done when `last_computed_at` has moved.
         """
-        before = await self.get(segment_id)
-        await self.recompute(segment_id)
-        return await jobs.wait(
-            f"The compute of segment {segment_id}",
-            lambda: self.get(segment_id),
-            done=jobs.computed_since(before.last_computed_at),
-            failure=lambda segment: "" if jobs.failed(segment.status) else None,
-            timeout=timeout,
-            first_wait_s=self._call.config.poll_interval_s,
-            on_progress=on_progress,
-        )
+        what = f"The compute of segment {segment_id}"
+        async with jobs.time_limit(what, timeout):
+            before = await self.get(segment_id)
+            await self.recompute(segment_id)
+            return await jobs.wait(
+                what,
+                lambda: self.get(segment_id),
+                done=jobs.computed_since(before.last_computed_at),
+                failure=lambda segment: "" if jobs.failed(segment.status) else None,
+                timeout=timeout,
+                first_wait_s=self._call.config.poll_interval_s,
+                on_progress=on_progress,
+            )
 
     async def members(
         self, segment_id: int, params: Mapping[str, Any] | None = None, /, **query: Any

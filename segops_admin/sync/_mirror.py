@@ -14,7 +14,7 @@ from .portal import call
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
     from ssl import SSLContext
 
@@ -22,9 +22,16 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from ..core.events import CallEvent
+    from ..records.activations import Activation, ActivationFields
+    from ..records.analytics import ConnectorHealth, Overlap, Overview, SegmentTrend, Usage
+    from ..records.api_keys import ApiKey, ApiKeyFields
     from ..records.base import JSON
     from ..records.bulk import BulkUpsertResult
+    from ..records.identity import Alias, Merge
+    from ..records.jobs import JobStart
     from ..records.page import Page
+    from ..records.pages import GeneratedPage, PageExport, PageFields, PageFormat, ProductSearch, SearchQuery
+    from ..records.product_segments import ProductSegment, ProductSegmentFields
     from ..records.products import (
         ConfirmFields,
         ImportJob,
@@ -36,10 +43,23 @@ if TYPE_CHECKING:
         ProductScore,
         ScoreAllStart,
     )
+    from ..records.queries import (
+        AIQuery,
+        Competitor,
+        CompetitorFields,
+        QueryFields,
+        QueryResult,
+        QueryRun,
+        SimulateFields,
+        Simulation,
+        VisibilityDashboard,
+        WinRate,
+    )
+    from ..records.schemas import EventSchema, InferredSchema, SchemaFields, SchemaValidation
     from ..records.segments import (
         ExportFormat,
-        JobStart,
         Membership,
+        MembershipSegment,
         PreviewFields,
         Segment,
         SegmentEstimate,
@@ -49,10 +69,254 @@ if TYPE_CHECKING:
         SegmentPreview,
         SegmentVersion,
     )
+    from ..records.users import (
+        EventQuery,
+        Explanation,
+        SandboxFields,
+        SandboxResult,
+        User,
+        UserEvent,
+        UserQuery,
+        UserSummary,
+    )
+    from ..resources.activations import AsyncActivations
+    from ..resources.analytics import AsyncAnalytics
+    from ..resources.api_keys import AsyncApiKeys
     from ..resources.base import PageQuery
+    from ..resources.competitors import AsyncCompetitors
     from ..resources.http import AsyncHttp
+    from ..resources.identity import AsyncIdentity
+    from ..resources.pages import AsyncPages
+    from ..resources.product_segments import AsyncProductSegments
     from ..resources.products import AsyncProducts, ProductQuery
+    from ..resources.queries import AsyncQueries
+    from ..resources.schemas import AsyncSchemas
     from ..resources.segments import AsyncSegments
+    from ..resources.users import AsyncUsers
+
+
+class Activations(SyncNamespace["AsyncActivations"]):
+    """Connectors from segments to platforms."""
+
+    def list(self, params: Mapping[str, Any] | None = None, /, **query: Unpack[PageQuery]) -> Page[Activation]:
+        """Return one page of the objects, in the order of their ids.
+
+        A server that does not page this list answers with all of them (C6, C7).
+        Source: segops-api.md 4 and 7.
+        """
+        return call(self._inner.list, params, **query)
+
+    def iterate(
+        self, params: Mapping[str, Any] | None = None, /, *, concurrency: int = 4, **query: Unpack[PageQuery]
+    ) -> SyncPager[Activation]:
+        """Return a reader over all objects, page after page, fetched ahead.
+
+        concurrency: most pages in flight at once.
+        Source: segops-api.md 4 and 7.
+        """
+        return SyncPager(self._inner.iterate(params, concurrency=concurrency, **query))
+
+    def get(self, id: int) -> Activation:
+        """Return one object by its id; SegOpsNotFoundError when the workspace has none such.
+
+        Source: segops-api.md 7.
+        """
+        return call(self._inner.get, id)
+
+    def delete(self, id: int, *, idempotency_key: str | None = None) -> None:
+        """Delete one object by its id. There is no way back.
+
+        Source: segops-api.md 7; answer [inferred].
+        """
+        return call(self._inner.delete, id, idempotency_key=idempotency_key)
+
+    def create(
+        self,
+        body: Mapping[str, Any] | None = None,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **fields: Unpack[ActivationFields],
+    ) -> Activation:
+        """Create a connector and return it; it is `inactive` until its status is updated to `active`.
+
+        Compute the segment before activating: an empty one empties the audience outside. A config that holds a masked
+        secret (`***`) is refused with SegOpsInputError: it was read from another connector and is not the secret.
+        Source: segops-api.md 13.3 [docs].
+        """
+        return call(self._inner.create, body, idempotency_key=idempotency_key, **fields)
+
+    def update(
+        self,
+        id: int,
+        body: Mapping[str, Any] | None = None,
+        /,
+        method: Literal["PATCH", "PUT"] = "PATCH",
+        *,
+        idempotency_key: str | None = None,
+        **fields: Unpack[ActivationFields],
+    ) -> Activation:
+        """Change a connector and return it: activate or pause it, or give it a new config.
+
+        Masked secrets (`***`) in the config are left out, so that writing back what was read keeps what is stored.
+        Source: segops-api.md 13.3 [docs]; whether a config is merged is not documented.
+        """
+        return call(self._inner.update, id, body, method, idempotency_key=idempotency_key, **fields)
+
+    def sync(self, id: int, *, idempotency_key: str | None = None) -> JobStart:
+        """Start pushing what has changed in the segment, and return the server's word for it.
+
+        Source: segops-api.md 13.3 [docs]; the answer [inferred].
+        """
+        return call(self._inner.sync, id, idempotency_key=idempotency_key)
+
+    def sync_and_wait(
+        self, id: int, *, timeout: float = 120.0, on_progress: Callable[[Activation], Any] | None = None
+    ) -> Activation:
+        """Push what has changed in the segment and return the connector once it is done.
+
+        timeout: seconds for everything. on_progress: called with the connector at every look.
+        Raises SegOpsJobError when the platform refuses (with its `last_error`) or the time is up.
+        Source: segops-api.md 6 and 13.4 [docs].
+        """
+        return call(self._inner.sync_and_wait, id, timeout=timeout, on_progress=on_progress)
+
+
+class Analytics(SyncNamespace["AsyncAnalytics"]):
+    """Figures over the whole workspace. The documents show no parameters; what is given is passed on."""
+
+    def overview(self, params: Mapping[str, Any] | None = None, /, **query: Any) -> Overview:
+        """Return the workspace at a glance.
+
+        Source: segops-api.md 19 [docs].
+        """
+        return call(self._inner.overview, params, **query)
+
+    def segments(self, params: Mapping[str, Any] | None = None, /, **query: Any) -> builtins.list[SegmentTrend]:
+        """Return each active segment's size over the last 30 days.
+
+        Source: segops-api.md 19 [docs].
+        """
+        return call(self._inner.segments, params, **query)
+
+    def overlap(self, params: Mapping[str, Any] | None = None, /, **query: Any) -> builtins.list[Overlap]:
+        """Return the 20 pairs of segments that share most members.
+
+        Source: segops-api.md 19 [docs].
+        """
+        return call(self._inner.overlap, params, **query)
+
+    def activations(self, params: Mapping[str, Any] | None = None, /, **query: Any) -> builtins.list[ConnectorHealth]:
+        """Return how each connector has been doing.
+
+        Source: segops-api.md 19 [docs].
+        """
+        return call(self._inner.activations, params, **query)
+
+    def usage(self, params: Mapping[str, Any] | None = None, /, **query: Any) -> Usage:
+        """Return what the current period has used of the plan.
+
+        Source: segops-api.md 19 [sdk]; the shape [inferred].
+        """
+        return call(self._inner.usage, params, **query)
+
+
+class ApiKeys(SyncNamespace["AsyncApiKeys"]):
+    """API keys of a workspace; needs a user's token, given with `with_options(headers=…)`."""
+
+    def list(self) -> builtins.list[ApiKey]:
+        """Return the workspace's keys, without the keys themselves.
+
+        Source: segops-api.md 2.4 [inferred].
+        """
+        return call(self._inner.list)
+
+    def create(
+        self,
+        body: Mapping[str, Any] | None = None,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **fields: Unpack[ApiKeyFields],
+    ) -> ApiKey:
+        """Create a secret key and return it: `.key` is shown this once.
+
+        Source: segops-api.md 2.4 [docs].
+        """
+        return call(self._inner.create, body, idempotency_key=idempotency_key, **fields)
+
+    def delete(self, id: int, *, idempotency_key: str | None = None) -> None:
+        """Revoke a key; it stops working at once.
+
+        Source: segops-api.md 2.4 [docs].
+        """
+        return call(self._inner.delete, id, idempotency_key=idempotency_key)
+
+
+class Competitors(SyncNamespace["AsyncCompetitors"]):
+    """Brands we are compared with."""
+
+    def list(self, params: Mapping[str, Any] | None = None, /, **query: Unpack[PageQuery]) -> Page[Competitor]:
+        """Return one page of the objects, in the order of their ids.
+
+        A server that does not page this list answers with all of them (C6, C7).
+        Source: segops-api.md 4 and 7.
+        """
+        return call(self._inner.list, params, **query)
+
+    def iterate(
+        self, params: Mapping[str, Any] | None = None, /, *, concurrency: int = 4, **query: Unpack[PageQuery]
+    ) -> SyncPager[Competitor]:
+        """Return a reader over all objects, page after page, fetched ahead.
+
+        concurrency: most pages in flight at once.
+        Source: segops-api.md 4 and 7.
+        """
+        return SyncPager(self._inner.iterate(params, concurrency=concurrency, **query))
+
+    def get(self, id: int) -> Competitor:
+        """Return one object by its id; SegOpsNotFoundError when the workspace has none such.
+
+        Source: segops-api.md 7.
+        """
+        return call(self._inner.get, id)
+
+    def delete(self, id: int, *, idempotency_key: str | None = None) -> None:
+        """Delete one object by its id. There is no way back.
+
+        Source: segops-api.md 7; answer [inferred].
+        """
+        return call(self._inner.delete, id, idempotency_key=idempotency_key)
+
+    def create(
+        self,
+        body: Mapping[str, Any] | None = None,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **fields: Unpack[CompetitorFields],
+    ) -> Competitor:
+        """Create a competitor and return it; its name is unique in the workspace.
+
+        Source: segops-api.md 17.5 [docs].
+        """
+        return call(self._inner.create, body, idempotency_key=idempotency_key, **fields)
+
+    def update(
+        self,
+        id: int,
+        body: Mapping[str, Any] | None = None,
+        /,
+        method: str = "PATCH",
+        *,
+        idempotency_key: str | None = None,
+        **fields: Unpack[CompetitorFields],
+    ) -> Competitor:
+        """Change a competitor and return it; `is_active=False` stops tracking and keeps the history.
+
+        Source: segops-api.md 17.5 [docs]; the path [inferred].
+        """
+        return call(self._inner.update, id, body, method, idempotency_key=idempotency_key, **fields)
 
 
 class Http(SyncNamespace["AsyncHttp"]):
@@ -89,8 +353,299 @@ class Http(SyncNamespace["AsyncHttp"]):
         )
 
 
+class Identity(SyncNamespace["AsyncIdentity"]):
+    """Joins the ids of one person. Events are never rewritten: ids are resolved when they are read."""
+
+    def alias(
+        self, anonymous_id: str | Mapping[str, Any], user_id: str | None = None, *, idempotency_key: str | None = None
+    ) -> Alias:
+        """Give an anonymous id to a user and return who has it now: the first identify wins, a later one is ignored.
+
+        anonymous_id: the id, or a dictionary with `anonymous_id` and `user_id`.
+        Source: segops-api.md 16 [docs] [sdk]; the answer [inferred].
+        """
+        return call(self._inner.alias, anonymous_id, user_id, idempotency_key=idempotency_key)
+
+    def merge(
+        self,
+        from_user_id: str | Mapping[str, Any],
+        into_user_id: str | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Merge:
+        """Fold one known user into another and return both; this overrides what was joined before.
+
+        from_user_id: the id, or a dictionary with `from_user_id` and `into_user_id`.
+        Not repeated by itself after an unclear outcome.
+        Source: segops-api.md 16 [docs] [sdk]; the answer [inferred].
+        """
+        return call(self._inner.merge, from_user_id, into_user_id, idempotency_key=idempotency_key)
+
+
+class Pages(SyncNamespace["AsyncPages"]):
+    """AI landing pages."""
+
+    def list(self, params: Mapping[str, Any] | None = None, /, **query: Unpack[PageQuery]) -> Page[GeneratedPage]:
+        """Return one page of the objects, in the order of their ids.
+
+        A server that does not page this list answers with all of them (C6, C7).
+        Source: segops-api.md 4 and 7.
+        """
+        return call(self._inner.list, params, **query)
+
+    def iterate(
+        self, params: Mapping[str, Any] | None = None, /, *, concurrency: int = 4, **query: Unpack[PageQuery]
+    ) -> SyncPager[GeneratedPage]:
+        """Return a reader over all objects, page after page, fetched ahead.
+
+        concurrency: most pages in flight at once.
+        Source: segops-api.md 4 and 7.
+        """
+        return SyncPager(self._inner.iterate(params, concurrency=concurrency, **query))
+
+    def get(self, id: int) -> GeneratedPage:
+        """Return one object by its id; SegOpsNotFoundError when the workspace has none such.
+
+        Source: segops-api.md 7.
+        """
+        return call(self._inner.get, id)
+
+    def delete(self, id: int, *, idempotency_key: str | None = None) -> None:
+        """Delete one object by its id. There is no way back.
+
+        Source: segops-api.md 7; answer [inferred].
+        """
+        return call(self._inner.delete, id, idempotency_key=idempotency_key)
+
+    def create(
+        self,
+        body: Mapping[str, Any] | None = None,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **fields: Unpack[PageFields],
+    ) -> GeneratedPage:
+        """Create a page and return it; its title is the query's text unless given.
+
+        Source: segops-api.md 18.2 [docs]; C13 for `query`.
+        """
+        return call(self._inner.create, body, idempotency_key=idempotency_key, **fields)
+
+    def update(
+        self,
+        id: int,
+        body: Mapping[str, Any] | None = None,
+        /,
+        method: str = "PATCH",
+        *,
+        idempotency_key: str | None = None,
+        **fields: Unpack[PageFields],
+    ) -> GeneratedPage:
+        """Change a page's slug, title or whether it is published, and return it.
+
+        Source: segops-api.md 18.2 [docs]; there is no PUT.
+        """
+        return call(self._inner.update, id, body, method, idempotency_key=idempotency_key, **fields)
+
+    def regenerate(self, id: int, *, idempotency_key: str | None = None) -> JobStart:
+        """Start a new product search and new copy for a page.
+
+        Source: segops-api.md 18.2 [docs].
+        """
+        return call(self._inner.regenerate, id, idempotency_key=idempotency_key)
+
+    def bulk_generate(
+        self, body: Mapping[str, Any] | None = None, /, *, idempotency_key: str | None = None
+    ) -> JobStart:
+        """Start pages for all active AI queries.
+
+        body: nothing, or what other places of the docs show: `segment_id`, `queries` (C13).
+        Source: segops-api.md 18.2 [docs].
+        """
+        return call(self._inner.bulk_generate, body, idempotency_key=idempotency_key)
+
+    def build(
+        self, id: int, body: Mapping[str, Any] | None = None, /, *, idempotency_key: str | None = None
+    ) -> JobStart:
+        """Start assembling a page's blocks; `builder_status` of the page tells how it goes.
+
+        body: free; examples show `{}` and `{"template": "default"}`.
+        Source: segops-api.md 18.2 [usage] [sdk]; the answer [inferred].
+        """
+        return call(self._inner.build, id, body, idempotency_key=idempotency_key)
+
+    def build_and_wait(
+        self,
+        id: int,
+        body: Mapping[str, Any] | None = None,
+        /,
+        *,
+        timeout: float = 180.0,
+        on_progress: Callable[[GeneratedPage], Any] | None = None,
+    ) -> GeneratedPage:
+        """Assemble a page's blocks and return the page once it is built.
+
+        timeout: seconds for everything. on_progress: called with the page at every look.
+        Raises SegOpsJobError when the build fails or the time is up.
+        Source: segops-api.md 6 [sdk], [usage].
+        """
+        return call(self._inner.build_and_wait, id, body, timeout=timeout, on_progress=on_progress)
+
+    def publish(self, id: int, *, idempotency_key: str | None = None) -> GeneratedPage:
+        """Publish a page and return it; one that was never built is refused [inferred].
+
+        Source: segops-api.md 18.2 [sdk]; the answer [inferred].
+        """
+        return call(self._inner.publish, id, idempotency_key=idempotency_key)
+
+    def export(self, id: int, format: PageFormat = "html", *, idempotency_key: str | None = None) -> PageExport:
+        """Start an export and return its job; `export_to` does the whole of it.
+
+        format: `html` with inline CSS, `tsx`, or `json` with the raw blocks.
+        Source: segops-api.md 18.2 [sdk], [docs].
+        """
+        return call(self._inner.export, id, format, idempotency_key=idempotency_key)
+
+    def export_status(self, id: int, export_id: int) -> PageExport:
+        """Return an export's job as it stands.
+
+        Source: segops-api.md 6 [inferred]: by analogy with segments.
+        """
+        return call(self._inner.export_status, id, export_id)
+
+    def export_to(
+        self,
+        id: int,
+        target: str | Path,
+        /,
+        *,
+        format: PageFormat = "html",
+        timeout: float = 180.0,
+        on_progress: Callable[[PageExport], Any] | None = None,
+    ) -> Path:
+        """Export a page into a file and return its path: start, wait, stream, rename.
+
+        timeout: seconds for everything.
+        Raises SegOpsJobError when the export fails or the time is up.
+        Source: segops-api.md 18.2 [sdk]; the poll [inferred].
+        """
+        return call(self._inner.export_to, id, target, format=format, timeout=timeout, on_progress=on_progress)
+
+    def query(self, q: str, params: Mapping[str, Any] | None = None, /, **query: Unpack[SearchQuery]) -> ProductSearch:
+        """Return the products whose meaning is nearest to a text, best first. Its own limit: 100 calls a minute.
+
+        Source: segops-api.md 18.3 [docs]; the one path without a trailing slash.
+        """
+        return call(self._inner.query, q, params, **query)
+
+    def public(self, tenant_slug: str, page_slug: str) -> GeneratedPage:
+        """Return a published page as the world sees it; this counts as a view.
+
+        Source: segops-api.md 18.2 [docs]; an unpublished page is a SegOpsNotFoundError [inferred].
+        """
+        return call(self._inner.public, tenant_slug, page_slug)
+
+
+class ProductSegments(SyncNamespace["AsyncProductSegments"]):
+    """Named collections of products."""
+
+    def list(self, params: Mapping[str, Any] | None = None, /, **query: Unpack[PageQuery]) -> Page[ProductSegment]:
+        """Return one page of the objects, in the order of their ids.
+
+        A server that does not page this list answers with all of them (C6, C7).
+        Source: segops-api.md 4 and 7.
+        """
+        return call(self._inner.list, params, **query)
+
+    def iterate(
+        self, params: Mapping[str, Any] | None = None, /, *, concurrency: int = 4, **query: Unpack[PageQuery]
+    ) -> SyncPager[ProductSegment]:
+        """Return a reader over all objects, page after page, fetched ahead.
+
+        concurrency: most pages in flight at once.
+        Source: segops-api.md 4 and 7.
+        """
+        return SyncPager(self._inner.iterate(params, concurrency=concurrency, **query))
+
+    def get(self, id: int) -> ProductSegment:
+        """Return one object by its id; SegOpsNotFoundError when the workspace has none such.
+
+        Source: segops-api.md 7.
+        """
+        return call(self._inner.get, id)
+
+    def delete(self, id: int, *, idempotency_key: str | None = None) -> None:
+        """Delete one object by its id. There is no way back.
+
+        Source: segops-api.md 7; answer [inferred].
+        """
+        return call(self._inner.delete, id, idempotency_key=idempotency_key)
+
+    def create(
+        self,
+        body: Mapping[str, Any] | None = None,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **fields: Unpack[ProductSegmentFields],
+    ) -> ProductSegment:
+        """Create a product segment and return it; it holds nothing until it is computed.
+
+        Source: segops-api.md 10.1 [sdk].
+        """
+        return call(self._inner.create, body, idempotency_key=idempotency_key, **fields)
+
+    def update(
+        self,
+        id: int,
+        body: Mapping[str, Any] | None = None,
+        /,
+        method: Literal["PATCH", "PUT"] = "PATCH",
+        *,
+        idempotency_key: str | None = None,
+        **fields: Unpack[ProductSegmentFields],
+    ) -> ProductSegment:
+        """Change a product segment and return it.
+
+        Source: segops-api.md 10.1 [sdk].
+        """
+        return call(self._inner.update, id, body, method, idempotency_key=idempotency_key, **fields)
+
+    def recompute(self, id: int, *, idempotency_key: str | None = None) -> JobStart:
+        """Start a compute and return the server's word for it, `queued`.
+
+        Source: segops-api.md 10.1 [sdk]; the answer [inferred].
+        """
+        return call(self._inner.recompute, id, idempotency_key=idempotency_key)
+
+    def recompute_and_wait(
+        self, id: int, *, timeout: float = 120.0, on_progress: Callable[[ProductSegment], Any] | None = None
+    ) -> ProductSegment:
+        """Compute a product segment and return it once the new collection is in.
+
+        timeout: seconds for everything. on_progress: called with the product segment at every look.
+        Raises SegOpsJobError when the run fails or the time is up; the run itself goes on at the server.
+        Source: segops-api.md 6 [sdk]: done when `last_computed_at` has moved.
+        """
+        return call(self._inner.recompute_and_wait, id, timeout=timeout, on_progress=on_progress)
+
+
 class Products(SyncNamespace["AsyncProducts"]):
     """The product catalogue."""
+
+    def get(self, id: int) -> Product:
+        """Return one object by its id; SegOpsNotFoundError when the workspace has none such.
+
+        Source: segops-api.md 7.
+        """
+        return call(self._inner.get, id)
+
+    def delete(self, id: int, *, idempotency_key: str | None = None) -> None:
+        """Delete one object by its id. There is no way back.
+
+        Source: segops-api.md 7; answer [inferred].
+        """
+        return call(self._inner.delete, id, idempotency_key=idempotency_key)
 
     def list(self, params: Mapping[str, Any] | None = None, /, **query: Unpack[ProductQuery]) -> Page[Product]:
         """Return one page of products; `list({"grain": "rye"})` filters by a schema field.
@@ -123,16 +678,9 @@ class Products(SyncNamespace["AsyncProducts"]):
         """
         return call(self._inner.create, body, idempotency_key=idempotency_key, **fields)
 
-    def get(self, product_id: int) -> Product:
-        """Return one product by its internal id.
-
-        Source: segops-api.md 11.3 [docs].
-        """
-        return call(self._inner.get, product_id)
-
     def update(
         self,
-        product_id: int,
+        id: int,
         body: Mapping[str, Any] | None = None,
         /,
         method: str = "PATCH",
@@ -142,16 +690,10 @@ class Products(SyncNamespace["AsyncProducts"]):
     ) -> Product:
         """Change a product's name or data and return it. Whether `data` is merged or replaced is not documented.
 
+        id: the internal id, not the sku.
         Source: segops-api.md 11.3 [docs]; there is no PUT.
         """
-        return call(self._inner.update, product_id, body, method, idempotency_key=idempotency_key, **fields)
-
-    def delete(self, product_id: int, *, idempotency_key: str | None = None) -> None:
-        """Delete a product by its internal id.
-
-        Source: segops-api.md 11.3 [docs].
-        """
-        return call(self._inner.delete, product_id, idempotency_key=idempotency_key)
+        return call(self._inner.update, id, body, method, idempotency_key=idempotency_key, **fields)
 
     def bulk_upsert(self, rows: Iterable[Mapping[str, Any]], *, idempotency_key: str | None = None) -> BulkUpsertResult:
         """Create or update products by sku, in one request, and return what became of the rows.
@@ -277,25 +819,255 @@ class Products(SyncNamespace["AsyncProducts"]):
         return call(self._inner.score_all, idempotency_key=idempotency_key)
 
 
+class Queries(SyncNamespace["AsyncQueries"]):
+    """Questions put to AI systems."""
+
+    def list(self, params: Mapping[str, Any] | None = None, /, **query: Unpack[PageQuery]) -> Page[AIQuery]:
+        """Return one page of the objects, in the order of their ids.
+
+        A server that does not page this list answers with all of them (C6, C7).
+        Source: segops-api.md 4 and 7.
+        """
+        return call(self._inner.list, params, **query)
+
+    def iterate(
+        self, params: Mapping[str, Any] | None = None, /, *, concurrency: int = 4, **query: Unpack[PageQuery]
+    ) -> SyncPager[AIQuery]:
+        """Return a reader over all objects, page after page, fetched ahead.
+
+        concurrency: most pages in flight at once.
+        Source: segops-api.md 4 and 7.
+        """
+        return SyncPager(self._inner.iterate(params, concurrency=concurrency, **query))
+
+    def get(self, id: int) -> AIQuery:
+        """Return one object by its id; SegOpsNotFoundError when the workspace has none such.
+
+        Source: segops-api.md 7.
+        """
+        return call(self._inner.get, id)
+
+    def delete(self, id: int, *, idempotency_key: str | None = None) -> None:
+        """Delete one object by its id. There is no way back.
+
+        Source: segops-api.md 7; answer [inferred].
+        """
+        return call(self._inner.delete, id, idempotency_key=idempotency_key)
+
+    def create(
+        self,
+        body: Mapping[str, Any] | None = None,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **fields: Unpack[QueryFields],
+    ) -> AIQuery:
+        """Create an AI query and return it.
+
+        Source: segops-api.md 17.1 [docs].
+        """
+        return call(self._inner.create, body, idempotency_key=idempotency_key, **fields)
+
+    def update(
+        self,
+        id: int,
+        body: Mapping[str, Any] | None = None,
+        /,
+        method: str = "PATCH",
+        *,
+        idempotency_key: str | None = None,
+        **fields: Unpack[QueryFields],
+    ) -> AIQuery:
+        """Change an AI query and return it.
+
+        Source: segops-api.md 17.1 [docs]; there is no PUT.
+        """
+        return call(self._inner.update, id, body, method, idempotency_key=idempotency_key, **fields)
+
+    def run(self, id: int, *, idempotency_key: str | None = None) -> QueryRun:
+        """Put the question to its providers now; the answer comes before they have replied.
+
+        Source: segops-api.md 17.2 [docs]; C21.
+        """
+        return call(self._inner.run, id, idempotency_key=idempotency_key)
+
+    def results(self, id: int) -> builtins.list[QueryResult]:
+        """Return the 50 newest results, one per provider and run.
+
+        Source: segops-api.md 17.2 [docs].
+        """
+        return call(self._inner.results, id)
+
+    def run_and_wait(
+        self, id: int, *, timeout: float = 180.0, on_progress: Callable[[AIQuery], Any] | None = None
+    ) -> builtins.list[QueryResult]:
+        """Put the question to its providers and return this run's results once they are in.
+
+        timeout: seconds for everything. on_progress: called with the query at every look.
+        Raises SegOpsJobError when the time is up; the run itself goes on at the server.
+        Source: segops-api.md 6 [docs]: done when `last_run_at` has moved and new results are there [inferred].
+        """
+        return call(self._inner.run_and_wait, id, timeout=timeout, on_progress=on_progress)
+
+    def simulate(
+        self,
+        body: Mapping[str, Any] | None = None,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **fields: Unpack[SimulateFields],
+    ) -> Simulation:
+        """Put a question to AI systems at once and return their answers. Paid and slow: never repeated by itself.
+
+        Waits at least 45 s, whatever the client's timeout.
+        Source: segops-api.md 17.3 [docs]; C14 for what `is_simulated` means.
+        """
+        return call(self._inner.simulate, body, idempotency_key=idempotency_key, **fields)
+
+    def dashboard(self, params: Mapping[str, Any] | None = None, /, **query: Any) -> VisibilityDashboard:
+        """Return the workspace's standing with AI systems; numbers are 0 or None without data.
+
+        Source: segops-api.md 17.4 [sdk]; the shape [inferred].
+        """
+        return call(self._inner.dashboard, params, **query)
+
+    def win_rate(self, params: Mapping[str, Any] | None = None, /, **query: Any) -> builtins.list[WinRate]:
+        """Return the active competitors, the one we beat most first.
+
+        Source: segops-api.md 17.4 [docs]; the shape [inferred].
+        """
+        return call(self._inner.win_rate, params, **query)
+
+
+class Schemas(SyncNamespace["AsyncSchemas"]):
+    """The registry of event schemas."""
+
+    def list(self, params: Mapping[str, Any] | None = None, /, **query: Unpack[PageQuery]) -> Page[EventSchema]:
+        """Return one page of the objects, in the order of their ids.
+
+        A server that does not page this list answers with all of them (C6, C7).
+        Source: segops-api.md 4 and 7.
+        """
+        return call(self._inner.list, params, **query)
+
+    def iterate(
+        self, params: Mapping[str, Any] | None = None, /, *, concurrency: int = 4, **query: Unpack[PageQuery]
+    ) -> SyncPager[EventSchema]:
+        """Return a reader over all objects, page after page, fetched ahead.
+
+        concurrency: most pages in flight at once.
+        Source: segops-api.md 4 and 7.
+        """
+        return SyncPager(self._inner.iterate(params, concurrency=concurrency, **query))
+
+    def get(self, id: int) -> EventSchema:
+        """Return one object by its id; SegOpsNotFoundError when the workspace has none such.
+
+        Source: segops-api.md 7.
+        """
+        return call(self._inner.get, id)
+
+    def delete(self, id: int, *, idempotency_key: str | None = None) -> None:
+        """Delete one object by its id. There is no way back.
+
+        Source: segops-api.md 7; answer [inferred].
+        """
+        return call(self._inner.delete, id, idempotency_key=idempotency_key)
+
+    def create(
+        self,
+        body: Mapping[str, Any] | None = None,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **fields: Unpack[SchemaFields],
+    ) -> EventSchema:
+        """Register a schema and return it. From then on, events in batches that break it are dropped as `skipped`.
+
+        Source: segops-api.md 12 [sdk]; the effect [docs].
+        """
+        return call(self._inner.create, body, idempotency_key=idempotency_key, **fields)
+
+    def update(
+        self,
+        id: int,
+        body: Mapping[str, Any] | None = None,
+        /,
+        method: Literal["PATCH", "PUT"] = "PATCH",
+        *,
+        idempotency_key: str | None = None,
+        **fields: Unpack[SchemaFields],
+    ) -> EventSchema:
+        """Change a schema and return it.
+
+        Source: segops-api.md 12 [sdk].
+        """
+        return call(self._inner.update, id, body, method, idempotency_key=idempotency_key, **fields)
+
+    def infer(
+        self,
+        body: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+        /,
+        *,
+        events: Sequence[Mapping[str, Any]] | None = None,
+        idempotency_key: str | None = None,
+    ) -> InferredSchema:
+        """Return what sample events look like; its `properties` are good for a `create`.
+
+        body: the events, or a dictionary with `events`. Each event is a whole one: `user_id`, `event_type`, `payload`.
+        Source: segops-api.md 12 [sdk], [usage]; the answer's shape [inferred].
+        """
+        return call(self._inner.infer, body, events=events, idempotency_key=idempotency_key)
+
+    def validate(
+        self,
+        event_type: str | Mapping[str, Any],
+        payload: Mapping[str, Any] | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> SchemaValidation:
+        """Return whether a payload keeps to its event type's schema.
+
+        event_type: its name, or a dictionary with `event_type` and `payload`.
+        Source: segops-api.md 12 [sdk]; the answer's shape and that for an unknown type [inferred].
+        """
+        return call(self._inner.validate, event_type, payload, idempotency_key=idempotency_key)
+
+
 class Segments(SyncNamespace["AsyncSegments"]):
     """Segments of users."""
 
     def list(self, params: Mapping[str, Any] | None = None, /, **query: Unpack[PageQuery]) -> Page[Segment]:
-        """Return one page of segments, in the order of their ids.
+        """Return one page of the objects, in the order of their ids.
 
-        Source: segops-api.md 8.2 [docs], paging [sdk].
+        A server that does not page this list answers with all of them (C6, C7).
+        Source: segops-api.md 4 and 7.
         """
         return call(self._inner.list, params, **query)
 
     def iterate(
         self, params: Mapping[str, Any] | None = None, /, *, concurrency: int = 4, **query: Unpack[PageQuery]
     ) -> SyncPager[Segment]:
-        """Return a reader over all segments, page after page, fetched ahead.
+        """Return a reader over all objects, page after page, fetched ahead.
 
         concurrency: most pages in flight at once.
-        Source: segops-api.md 4 and 8.2.
+        Source: segops-api.md 4 and 7.
         """
         return SyncPager(self._inner.iterate(params, concurrency=concurrency, **query))
+
+    def get(self, id: int) -> Segment:
+        """Return one object by its id; SegOpsNotFoundError when the workspace has none such.
+
+        Source: segops-api.md 7.
+        """
+        return call(self._inner.get, id)
+
+    def delete(self, id: int, *, idempotency_key: str | None = None) -> None:
+        """Delete one object by its id. There is no way back.
+
+        Source: segops-api.md 7; answer [inferred].
+        """
+        return call(self._inner.delete, id, idempotency_key=idempotency_key)
 
     def create(
         self,
@@ -312,16 +1084,9 @@ class Segments(SyncNamespace["AsyncSegments"]):
         """
         return call(self._inner.create, body, idempotency_key=idempotency_key, **fields)
 
-    def get(self, segment_id: int) -> Segment:
-        """Return one segment, with its member count at the last compute.
-
-        Source: segops-api.md 8.2 [docs].
-        """
-        return call(self._inner.get, segment_id)
-
     def update(
         self,
-        segment_id: int,
+        id: int,
         body: Mapping[str, Any] | None = None,
         /,
         method: Literal["PATCH", "PUT"] = "PATCH",
@@ -333,14 +1098,7 @@ class Segments(SyncNamespace["AsyncSegments"]):
 
         Source: segops-api.md 8.2 [docs] PATCH, [sdk] PUT.
         """
-        return call(self._inner.update, segment_id, body, method, idempotency_key=idempotency_key, **fields)
-
-    def delete(self, segment_id: int, *, idempotency_key: str | None = None) -> None:
-        """Delete a segment. There is no way back.
-
-        Source: segops-api.md 8.2 [sdk], [usage].
-        """
-        return call(self._inner.delete, segment_id, idempotency_key=idempotency_key)
+        return call(self._inner.update, id, body, method, idempotency_key=idempotency_key, **fields)
 
     def preview(
         self,
@@ -474,6 +1232,63 @@ class Segments(SyncNamespace["AsyncSegments"]):
         return call(self._inner.export_to, segment_id, target, format=format, timeout=timeout, on_progress=on_progress)
 
 
+class Users(SyncNamespace["AsyncUsers"]):
+    """Users of the workspace, by the id their events carry."""
+
+    def search(self, params: str | Mapping[str, Any] | None = None, /, **query: Unpack[UserQuery]) -> Page[UserSummary]:
+        """Return users whose id contains a text, at most `limit`.
+
+        params: the text, or a dictionary with `q` and `limit`.
+        This list has no pages: raise `limit` for more (C4).
+        Source: segops-api.md 15.1 [docs]; defaults [inferred].
+        """
+        return call(self._inner.search, params, **query)
+
+    def get(self, user_id: str) -> User:
+        """Return one user's profile; SegOpsNotFoundError for an unknown one [inferred].
+
+        Source: segops-api.md 15.2 [docs].
+        """
+        return call(self._inner.get, user_id)
+
+    def events(
+        self, user_id: str, params: Mapping[str, Any] | None = None, /, **query: Unpack[EventQuery]
+    ) -> Page[UserEvent]:
+        """Return a user's events, newest first [inferred], at most `limit`.
+
+        Source: segops-api.md 15.3 [docs]; `since` [sdk]; C4.
+        """
+        return call(self._inner.events, user_id, params, **query)
+
+    def segments(self, user_id: str) -> builtins.list[MembershipSegment]:
+        """Return the segments a user is in.
+
+        Source: segops-api.md 15.4 [docs].
+        """
+        return call(self._inner.segments, user_id)
+
+    def explain(self, user_id: str, segment_id: int) -> builtins.list[Explanation]:
+        """Return how a user, member or not, stands to each condition of a segment, in order.
+
+        Source: segops-api.md 15.5 [docs].
+        """
+        return call(self._inner.explain, user_id, segment_id)
+
+    def publish_sandbox(
+        self,
+        body: Mapping[str, Any] | None = None,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **fields: Unpack[SandboxFields],
+    ) -> SandboxResult:
+        """Return which segments a user would enter and leave if an event happened; nothing is stored.
+
+        Source: segops-api.md 15.6 [docs].
+        """
+        return call(self._inner.publish_sandbox, body, idempotency_key=idempotency_key, **fields)
+
+
 class SegOpsAdmin(SyncClient):
     """Everything the SegOps dashboard can do, awaited. One client serves a whole process; share it.
 
@@ -530,9 +1345,44 @@ class SegOpsAdmin(SyncClient):
         self._surround(inner)
 
     @cached_property
+    def activations(self) -> Activations:
+        """Connectors from segments to platforms."""
+        return Activations(self._inner.activations)
+
+    @cached_property
+    def analytics(self) -> Analytics:
+        """Figures over the whole workspace."""
+        return Analytics(self._inner.analytics)
+
+    @cached_property
+    def api_keys(self) -> ApiKeys:
+        """API keys of a workspace; needs a user's token."""
+        return ApiKeys(self._inner.api_keys)
+
+    @cached_property
+    def competitors(self) -> Competitors:
+        """Brands we are compared with."""
+        return Competitors(self._inner.competitors)
+
+    @cached_property
     def http(self) -> Http:
         """Calls to endpoints that have no method of their own."""
         return Http(self._inner.http)
+
+    @cached_property
+    def identity(self) -> Identity:
+        """Joins the ids of one person."""
+        return Identity(self._inner.identity)
+
+    @cached_property
+    def pages(self) -> Pages:
+        """AI landing pages."""
+        return Pages(self._inner.pages)
+
+    @cached_property
+    def product_segments(self) -> ProductSegments:
+        """Named collections of products."""
+        return ProductSegments(self._inner.product_segments)
 
     @cached_property
     def products(self) -> Products:
@@ -540,9 +1390,24 @@ class SegOpsAdmin(SyncClient):
         return Products(self._inner.products)
 
     @cached_property
+    def queries(self) -> Queries:
+        """Questions put to AI systems."""
+        return Queries(self._inner.queries)
+
+    @cached_property
+    def schemas(self) -> Schemas:
+        """The registry of event schemas."""
+        return Schemas(self._inner.schemas)
+
+    @cached_property
     def segments(self) -> Segments:
         """Segments of users."""
         return Segments(self._inner.segments)
+
+    @cached_property
+    def users(self) -> Users:
+        """Users of the workspace, by the id their events carry."""
+        return Users(self._inner.users)
 
     def with_options(
         self, *, timeout: float | None = None, max_retries: int | None = None, headers: Mapping[str, str] | None = None

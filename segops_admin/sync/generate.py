@@ -17,6 +17,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parent.parent
 TARGET = PACKAGE / "sync" / "_mirror.py"
 WIDTH = 120
+METHODS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 HEADER = '''"""The blocking mirror of client.py and resources/.
 
@@ -41,7 +42,7 @@ def generate() -> str:
         _namespace(node)
         for tree in modules.values()
         for node in tree.body
-        if isinstance(node, ast.ClassDef) and node.name.startswith("Async")
+        if isinstance(node, ast.ClassDef) and node.name.startswith("Async") and node.name != "AsyncCollection"
     ]
     body = "\n\n\n".join([*classes, _client(client)]) + "\n"
     return (
@@ -53,16 +54,31 @@ def generate() -> str:
 
 def _namespace(node: ast.ClassDef) -> str:
     lines = [f'class {_blocking(node.name)}(SyncNamespace["{node.name}"]):', _docstring(node, 4)]
-    lines += ["\n" + _method(method) for method in node.body if _is_public(method)]
+    lines += ["\n" + _method(method) for method in methods_of(node)]
     return "\n".join(lines)
 
 
-def _is_public(node: ast.stmt) -> bool:
-    return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and not node.name.startswith("_")
+def methods_of(node: ast.ClassDef) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Return a namespace's public methods: those every collection has, then those it writes itself."""
+    own = [method for method in node.body if isinstance(method, METHODS) and not method.name.startswith("_")]
+    inherited = [method for base in node.bases for method in _collection_methods(base)]
+    names = {method.name for method in own}
+    return [*(method for method in inherited if method.name not in names), *own]
 
 
-def _method(node: ast.stmt) -> str:
-    assert isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))  # noqa: S101 -- _is_public said so
+def _collection_methods(base: ast.expr) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Return the methods of `AsyncCollection[Kind]` with `Kind` in the place of its type variable."""
+    if not (isinstance(base, ast.Subscript) and ast.unparse(base.value) == "AsyncCollection"):
+        return []
+    tree = ast.parse((PACKAGE / "resources" / "base.py").read_text("utf-8"))
+    node = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "AsyncCollection")
+    for name in ast.walk(node):
+        if isinstance(name, ast.Name) and name.id == "R":
+            name.id = ast.unparse(base.slice)
+    return methods_of(node)
+
+
+def _method(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     passed = _passed(node.args)
     if isinstance(node, ast.AsyncFunctionDef):
         result = f"call({', '.join([f'self._inner.{node.name}', *passed])})"
@@ -85,7 +101,7 @@ def _client(tree: ast.Module) -> str:
             kind = _blocking(ast.unparse(method.returns or ast.Constant(None)))
             body = f"        return {kind}(self._inner.{method.name})"
             lines += ["\n    @cached_property", _signature(method), _docstring(method, 8), body]
-        elif _is_public(method):
+        elif not method.name.startswith("_"):
             body = _wrapped(f"return self._around(self._inner.{method.name}({passed}))", 8)
             lines += ["\n" + _signature(method), _docstring(method, 8), body]
     return "\n".join(lines)

@@ -1,0 +1,121 @@
+"""Activations: connectors that push a segment's members to another platform."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from typing_extensions import Unpack
+
+from .. import jobs
+from ..core.request import Repeat, Request, merged, path
+from ..errors import SegOpsInputError
+from ..records.activations import MASK, Activation, ActivationFields
+from ..records.base import is_object
+from ..records.jobs import JobStart
+from .base import AsyncCollection
+
+
+class AsyncActivations(AsyncCollection[Activation]):
+    """Connectors from segments to platforms."""
+
+    _collection = ("activations",)
+    _kind = Activation
+
+    async def create(
+        self,
+        body: Mapping[str, Any] | None = None,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **fields: Unpack[ActivationFields],
+    ) -> Activation:
+        """Create a connector and return it; it is `inactive` until its status is updated to `active`.
+
+        Compute the segment before activating: an empty one empties the audience outside. A config that holds a masked
+        secret (`***`) is refused with SegOpsInputError: it was read from another connector and is not the secret.
+        Source: segops-api.md 13.3 [docs].
+        """
+        body = merged(body, fields)
+        masked = sorted(_masked(body.get("config")))
+        if masked:
+            raise SegOpsInputError(
+                f"The config's {', '.join(masked)} reads {MASK!r}, which is a mask. Give the secret."
+            )
+        return await self._create(body, {}, idempotency_key)
+
+    async def update(
+        self,
+        id: int,
+        body: Mapping[str, Any] | None = None,
+        /,
+        method: Literal["PATCH", "PUT"] = "PATCH",
+        *,
+        idempotency_key: str | None = None,
+        **fields: Unpack[ActivationFields],
+    ) -> Activation:
+        """Change a connector and return it: activate or pause it, or give it a new config.
+
+        Masked secrets (`***`) in the config are left out, so that writing back what was read keeps what is stored.
+        Source: segops-api.md 13.3 [docs]; whether a config is merged is not documented.
+        """
+        body = merged(body, fields)
+        if isinstance(body.get("config"), Mapping):
+            body["config"] = without_masks(body["config"])
+        return await self._update(id, body, method, {}, idempotency_key)
+
+    async def sync(self, id: int, *, idempotency_key: str | None = None) -> JobStart:
+        """Start pushing what has changed in the segment, and return the server's word for it.
+
+        Source: segops-api.md 13.3 [docs]; the answer [inferred].
+        """
+        where = path("activations", id, "sync")
+        return await self._call(
+            Request("POST", where, idempotency_key=idempotency_key, repeat=Repeat.HARMLESS), JobStart
+        )
+
+    async def sync_and_wait(
+        self, id: int, *, timeout: float = 120.0, on_progress: Callable[[Activation], Any] | None = None
+    ) -> Activation:
+        """Push what has changed in the segment and return the connector once it is done.
+
+        timeout: seconds for everything. on_progress: called with the connector at every look.
+        Raises SegOpsJobError when the platform refuses (with its `last_error`) or the time is up.
+        Source: segops-api.md 6 and 13.4 [docs].
+        """
+        what = f"The sync of activation {id}"
+        async with jobs.time_limit(what, timeout):
+            before = await self.get(id)
+            await self.sync(id)
+            return await jobs.wait(
+                what,
+                lambda: self.get(id),
+                done=lambda now: (
+                    now.last_synced_at not in (None, before.last_synced_at) and not jobs.failed(now.status)
+                ),
+                failure=lambda now: (now.last_error or "") if _failed_since(before, now) else None,
+                timeout=timeout,
+                first_wait_s=self._call.config.poll_interval_s,
+                on_progress=on_progress,
+            )
+
+
+def without_masks(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a config without its masked secrets, at any depth."""
+    return {
+        name: without_masks(value) if is_object(value) else value for name, value in config.items() if value != MASK
+    }
+
+
+def _masked(config: Any) -> list[str]:
+    if not is_object(config):
+        return []
+    return [str(name) for name, value in config.items() if value == MASK]
+
+
+def _failed_since(before: Activation, now: Activation) -> bool:
+    """Tell a new failure from the one a connector was in before: error text or time of update has changed."""
+    if not jobs.failed(now.status):
+        return False
+    known = (before.status, before.last_error, before.updated_at)
+    return (now.status, now.last_error, now.updated_at) != known
