@@ -1,0 +1,62 @@
+"""What is checked, by intention: `nox -s lint`, `nox -s tests-3.13`. People and CI run the same commands."""
+
+from __future__ import annotations
+
+import nox
+
+nox.options.default_venv_backend = "venv"
+nox.options.error_on_missing_interpreters = False
+nox.options.sessions = ["lint", "types", "mirror", "docs", "tests"]
+
+PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the suite against the built wheel, on every interpreter that is present."""
+    session.install(".[test]")
+    session.run("pytest", *session.posargs)  # not `python -m`: that would import the checkout
+
+
+@nox.session
+def nightly(session: nox.Session) -> None:
+    """Run everything, the long tests included."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "-m", "nightly or not nightly", "--timeout=900", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format; change nothing."""
+    session.install("-e", ".[dev]")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types with both checkers, strictly."""
+    session.install("-e", ".[dev]")
+    session.run("mypy")
+    session.run("pyright", "--pythonpath", "python")
+
+
+@nox.session
+def mirror(session: nox.Session) -> None:
+    """Check that the blocking mirror is what the generator writes."""
+    session.install("-e", ".")
+    session.run("python", "-m", "segops_admin.sync.generate", "--check")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Check that the reference is what the docstrings say."""
+    session.install("-e", ".")
+    session.run("python", "docs/write_reference.py", "--check")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure, side by side in one run; nothing fails here."""
+    session.install(".[test]")
+    session.run("python", "benchmarks/calls.py", *session.posargs)
