@@ -1,0 +1,117 @@
+"""The words at the top: one group for each namespace of the client, and the commands that are the command's own."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from .. import __version__
+from . import docs
+from .border import PROGRAM
+from .method import MethodCommand
+from .surface import namespaces
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .surface import NamespaceInfo
+
+
+class OwnCommand(NamedTuple):
+    """A command that is no method of the library, loaded when it is called."""
+
+    module: str
+    summary: str
+
+
+OWN: Mapping[str, OwnCommand] = {
+    "demo": OwnCommand("demo", "Run the whole way through the API on a local emulator, and show what happened."),
+    "emulator": OwnCommand("emulate", "Run a local SegOps API until Ctrl-C."),
+    "help": OwnCommand("overview", "List all commands."),
+}
+
+
+class Words(click.Group):
+    """A group that knows the nearest word when one is unknown."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or say which one was probably meant."""
+        word = args[0]
+        if not word.startswith("-") and self.get_command(ctx, word) is None:
+            near = get_close_matches(word.replace("_", "-"), self.list_commands(ctx), n=1, cutoff=0.5)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"There is no command {word!r}.{hint}", ctx=ctx)
+        return super().resolve_command(ctx, args)
+
+
+class NamespaceGroup(Words):
+    """`segops-admin NAMESPACE`: a command for every public method."""
+
+    def __init__(self, namespace: NamespaceInfo) -> None:
+        super().__init__(namespace.name, help=namespace.doc, short_help=docs.summary(namespace.doc))
+        self._namespace = namespace
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
+        """Return the words of all methods."""
+        return list(self._namespace.words)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Return one method's command; underscores are taken too."""
+        word = cmd_name.replace("_", "-")
+        method = self._namespace.words.get(word)
+        return None if method is None else MethodCommand(word, method, self._namespace)
+
+
+class Root(Words):
+    """`segops-admin`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return namespaces and own commands."""
+        return sorted([*(name.replace("_", "-") for name in namespaces()), *OWN])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Return a namespace's group, or one of the own commands."""
+        if cmd_name in OWN:
+            command: click.Command = import_module(f".{OWN[cmd_name].module}", __package__).command
+            return command
+        namespace = namespaces().get(cmd_name.replace("-", "_"))
+        return None if namespace is None else NamespaceGroup(namespace)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List namespaces and own commands apart, loading neither."""
+        rows = [(name.replace("_", "-"), docs.summary(info.doc)) for name, info in namespaces().items()]
+        with formatter.section("Namespaces"):
+            formatter.write_dl(sorted(rows))
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, own.summary) for name, own in OWN.items()])
+
+
+def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(f"{PROGRAM} {__version__}")
+        ctx.exit()
+
+
+VERSION = click.Option(
+    ["-V", "--version"],
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
+
+command = Root(
+    PROGRAM,
+    help="Everything the SegOps dashboard can do, from a shell: `segops-admin NAMESPACE METHOD [ARGS] [--options]`.\n\n"
+    "The key is read from SEGOPS_API_KEY, the API root from SEGOPS_API_URL.",
+    epilog="`segops-admin help` lists all commands.",
+    params=[VERSION],
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    no_args_is_help=True,
+)

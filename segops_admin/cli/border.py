@@ -1,0 +1,94 @@
+"""The one border where exceptions end: each becomes one line on stderr and an exit status.
+
+    0    done; also when the reader of a pipe had enough
+    1    the service, the network, a file or a value said no
+    2    the command line itself is wrong
+    130  Ctrl-C
+
+Anything not listed here is a bug of ours and shows itself as one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import SegOpsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PROGRAM = "segops-admin"
+
+INTERRUPTED = 130
+"""What shells report of a program that SIGINT ended: 128 + 2."""
+
+
+class CommandError(click.ClickException):
+    """A value, file or state that the command cannot work with; the text says what to try."""
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with these words, or the process's, and return its exit status."""
+    try:
+        _invoke(sys.argv[1:] if arguments is None else list(arguments))
+        sys.stdout.flush()
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except BrokenPipeError:
+        _leave_pipe()
+    except (click.ClickException, click.Abort, KeyboardInterrupt, SegOpsError, OSError) as error:
+        return _refuse(error)
+    return 0
+
+
+def _refuse(error: BaseException) -> int:
+    """Say in one line what went wrong and return the exit status; bare `segops-admin` gets its help instead."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return error.exit_code
+    if isinstance(error, click.ClickException):
+        return _complain(
+            _usage(error) if isinstance(error, click.UsageError) else error.format_message(), error.exit_code
+        )
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        return _complain("interrupted.", INTERRUPTED)
+    return _complain(_os_trouble(error) if isinstance(error, OSError) else str(error), 1)
+
+
+def _invoke(arguments: list[str]) -> None:
+    from .app import command  # noqa: PLC0415 -- loaded inside the border, so that Ctrl-C is quiet from the start
+
+    with command.make_context(PROGRAM, arguments) as context:
+        command.invoke(context)
+
+
+def _usage(error: click.UsageError) -> str:
+    path = error.ctx.command_path if error.ctx else PROGRAM
+    return f"{error.format_message()} See `{path} --help`."
+
+
+def _os_trouble(error: OSError) -> str:
+    what = error.strerror or str(error)
+    return f"{error.filename}: {what}." if error.filename else f"{what}."
+
+
+def _complain(message: str, status: int) -> int:
+    """Write one line to stderr, without the key should a server have sent it back."""
+    key = os.environ.get("SEGOPS_API_KEY", "").strip()
+    line = "".join(mark if mark.isprintable() else " " for mark in message)
+    line = " ".join(line.split())
+    if len(key) > len("sk_"):
+        line = line.replace(key, "sk_…")
+    click.echo(f"{PROGRAM}: {line}", err=True)
+    return status
+
+
+def _leave_pipe() -> None:
+    """End quietly: what is still buffered for the closed pipe goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -1,0 +1,121 @@
+"""One derived command: its words read, the method called, its result printed."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import docs
+from .derive import Derived, bind, derive
+
+if TYPE_CHECKING:
+    from .output import Form
+    from .surface import MethodInfo, NamespaceInfo
+
+FREE = "segops_admin.cli.free_flags"
+"""Where a context keeps the flags that become query parameters."""
+
+
+class MethodCommand(click.Command):
+    """`segops-admin NAMESPACE METHOD`; the signature is read when the command is asked for, not when it is listed."""
+
+    def __init__(self, word: str, method: MethodInfo, namespace: NamespaceInfo) -> None:
+        summary = docs.summary(method.doc)
+        super().__init__(word, callback=self._run, help=summary, short_help=summary)
+        self._method = method
+        self._all_pages = namespace.methods.get(_reader_of(method.name))
+
+    @cached_property
+    def derived(self) -> Derived:
+        """The method as the shell sees it."""
+        return derive(self._method.load(), self._method.doc)
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the method's arguments and options, and those that every command has."""
+        own: list[click.Parameter] = [
+            click.Option(
+                ["-o", "--output"],
+                type=click.Choice(["json", "jsonl", "table"]),
+                help="Default: table on a terminal, else json.",
+            )
+        ]
+        if self._all_pages is not None:
+            own.append(click.Option(["--all", "all_pages"], is_flag=True, help="Read every page, not only one."))
+        return [*self.derived.params, *own, *super().get_params(ctx)]
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take out the flags that become query parameters, then parse the rest as click does."""
+        known = {
+            opt: param for param in self.get_params(ctx) if isinstance(param, click.Option) for opt in _words(param)
+        }
+        rest, free = _split_flags(args, known)
+        if free and not self.derived.takes_free_flags:
+            raise click.NoSuchOption(f"--{next(iter(free))}", possibilities=sorted(known), ctx=ctx)
+        ctx.meta[FREE] = free
+        return super().parse_args(ctx, rest)
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- click's
+        """Write the summary, and what the docstring says beyond the parameters."""
+        text = [self.derived.doc.summary, *self.derived.doc.rest]
+        if self.derived.takes_free_flags:
+            text.append("Any other --name=value is sent as a query parameter.")
+        for paragraph in filter(None, text):
+            formatter.write_paragraph()
+            with formatter.indentation():
+                formatter.write_text(paragraph)
+
+    def _run(self, *, output: Form | None, all_pages: bool = False, **typed: Any) -> None:
+        from ..sync import SegOpsAdmin  # noqa: PLC0415 -- help and completion do without the client
+        from .output import form_for, show  # noqa: PLC0415
+
+        free = click.get_current_context().meta[FREE]
+        method, derived = self._method, self.derived
+        if all_pages and self._all_pages is not None:
+            method = self._all_pages
+            derived = derive(method.load(), method.doc)
+        args, given = bind(derived, typed, free)
+        with SegOpsAdmin() as client:
+            result = getattr(getattr(client, method.namespace), method.name)(*args, **given)
+            show(result, form_for(output))
+
+
+def _reader_of(name: str) -> str:
+    """Return the name of the method that reads every page of what `name` reads one page of."""
+    return "iterate" if name in ("list", "search") else f"iterate_{name}"
+
+
+def _words(option: click.Option) -> list[str]:
+    return [*option.opts, *option.secondary_opts]
+
+
+def _split_flags(args: list[str], known: dict[str, click.Option]) -> tuple[list[str], dict[str, str]]:
+    """Return the words for click, and the flags it does not know with their values.
+
+    A flag takes the next word as its value unless that is a flag too; alone it means true. `--page_size` is read as
+    `--page-size` where that is declared.
+    """
+    rest: list[str] = []
+    free: dict[str, str] = {}
+    words = iter(range(len(args)))
+    for at in words:
+        flag, equals, value = args[at].partition("=")
+        flag = flag.replace("_", "-") if flag.replace("_", "-") in known else flag
+        following = args[at + 1] if at + 1 < len(args) else None
+        if args[at] == "--":
+            rest.extend(args[at:])
+            break
+        if flag in known:
+            rest.append(flag + equals + value)
+            if not equals and not known[flag].is_flag and following is not None:
+                rest.append(following)
+                next(words)
+        elif not flag.startswith("--"):
+            rest.append(args[at])
+        elif equals or following is None or following.startswith("--"):
+            free[flag[2:]] = value if equals else "true"
+        else:
+            free[flag[2:]] = following
+            next(words)
+    return rest, free

@@ -1,0 +1,123 @@
+"""Tables for people: lists as rows, one object as names and values, each on one line of the terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..records.base import to_json
+from ..records.page import Page
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+PIPE_WIDTH = 120
+LEAST_COLUMN = 6
+MOST_COLUMN = 60
+GAP = 2
+
+
+def console() -> Console:
+    """Return a console on stdout; on a pipe it has a fixed width."""
+    return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False, soft_wrap=False)
+
+
+def show(result: Any) -> None:
+    """Print a method's result."""
+    if isinstance(result, Page):
+        _rows([to_json(item) for item in result])  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        _note_rest(result)  # pyright: ignore[reportUnknownArgumentType]
+        return
+    value = to_json(result)
+    if value is None:
+        click.echo("Done.", err=True)
+    elif isinstance(value, list):
+        _rows(value)  # pyright: ignore[reportUnknownArgumentType]
+    elif isinstance(value, dict):
+        _object(value)  # pyright: ignore[reportUnknownArgumentType]
+    else:
+        click.echo(str(value))
+
+
+def show_pages(pages: Iterable[Page[Any]]) -> None:
+    """Print a long list page by page, in the columns of its first page."""
+    columns: dict[str, int] | None = None
+    for page in pages:
+        columns = _rows([to_json(item) for item in page], columns)
+    if columns is None:
+        click.echo("Nothing found.", err=True)
+
+
+def _note_rest(page: Page[Any]) -> None:
+    if page.next_query is not None:
+        whole = f" of {page.count:,}" if page.count is not None else ""
+        click.echo(f"{len(page):,}{whole} shown; --all reads every page.", err=True)
+    elif not page.results:
+        click.echo("Nothing found.", err=True)
+
+
+def _rows(items: Sequence[Any], columns: dict[str, int] | None = None) -> dict[str, int]:
+    """Print items as rows and return the columns with their widths; the header goes above the first rows only."""
+    out = console()
+    rows: list[Mapping[str, Any]] = [item if isinstance(item, dict) else {"value": item} for item in items]
+    first = columns is None
+    if columns is None:
+        columns = _fitted(_widths(rows), out.width)
+    table = Table(box=box.SIMPLE_HEAD if first else None, show_header=first, pad_edge=False, padding=(0, GAP, 0, 0))
+    for name, width in columns.items():
+        table.add_column(Text(name), width=width, no_wrap=True, overflow="ellipsis")
+    for row in rows:
+        table.add_row(*(_cell(row.get(name)) for name in columns))
+    if rows:
+        out.print(table)
+    return columns
+
+
+def _widths(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Return every key in order of first appearance, with the width of its widest value."""
+    widths: dict[str, int] = {}
+    for row in rows:
+        for name, value in row.items():
+            widths[name] = min(max(widths.get(name, cell_len(name)), _cell(value).cell_len), MOST_COLUMN)
+    return widths
+
+
+def _fitted(widths: dict[str, int], room: int) -> dict[str, int]:
+    """Narrow the widest columns until all fit; drop the last ones where even narrow columns do not."""
+    names = list(widths)[: max(1, room // (LEAST_COLUMN + GAP))]
+    fitted = {name: widths[name] for name in names}
+    while sum(fitted.values()) + GAP * len(fitted) > room:
+        widest = max(fitted, key=lambda name: fitted[name])
+        if fitted[widest] <= LEAST_COLUMN:
+            break
+        fitted[widest] -= 1
+    return fitted
+
+
+def _object(value: Mapping[str, Any]) -> None:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, GAP, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, item in value.items():
+        table.add_row(Text(str(name)), _cell(item))
+    console().print(table)
+
+
+def _cell(value: Any) -> Text:
+    """Return a value on one line; what terminals would obey is shown as a space."""
+    if value is None:
+        return Text("")
+    if isinstance(value, bool):
+        return Text("yes" if value else "no")
+    if isinstance(value, (dict, list)):
+        from .output import dump  # noqa: PLC0415 -- output loads this module
+
+        value = dump(value).decode()
+    return Text("".join(mark if mark.isprintable() else " " for mark in str(value)))
