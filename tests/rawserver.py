@@ -3,8 +3,8 @@
     raw.script(reply(503), [reply(200, b"{}", length=10), CLOSE])
 
 Each answer is a step or a list of steps, and serves one request: bytes are sent as they are, a number waits so many
-seconds, HANG says nothing more, CLOSE ends the connection, RESET aborts it. The last answer serves all further requests.
-A function of the request may stand for an answer.
+seconds, an event until it is set, HANG says nothing more, CLOSE ends the connection, RESET aborts it. The last answer
+serves all further requests. A function of the request may stand for an answer.
 """
 
 import asyncio
@@ -52,6 +52,9 @@ class RawServer:
     def __init__(self):
         self.requests = []
         self.connections = 0
+        self.most_in_flight = 0
+        """Most requests that were waiting for their answers at once."""
+        self._in_flight = 0
         self.arrived = asyncio.Event()
         """Set once the first request is in."""
         self.cut = asyncio.Event()
@@ -96,15 +99,15 @@ class RawServer:
             request = await _read(reader, number)
             self.requests.append(request)
             self.arrived.set()
+            self._in_flight += 1
+            self.most_in_flight = max(self.most_in_flight, self._in_flight)
             answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
             answer = answer(request) if callable(answer) else answer
-            for step in answer if isinstance(answer, list | tuple) else [answer]:
-                if step == CLOSE:
-                    return
-                if step == RESET:
-                    _abort(writer)
-                    return
-                await self._take(step, reader, writer)
+            try:
+                for step in answer if isinstance(answer, list | tuple) else [answer]:
+                    await self._take(step, reader, writer)
+            finally:
+                self._in_flight -= 1
 
     async def _take(self, step, reader, writer):
         if step == HANG:
@@ -112,11 +115,17 @@ class RawServer:
                 pass
             self.cut.set()
             raise ConnectionAbortedError
-        if isinstance(step, int | float):
+        if step in (CLOSE, RESET):
+            if step == RESET:
+                _abort(writer)
+            raise ConnectionAbortedError
+        if isinstance(step, asyncio.Event):
+            await step.wait()
+        elif isinstance(step, int | float):
             await asyncio.sleep(step)
-            return
-        writer.write(step)
-        await writer.drain()
+        else:
+            writer.write(step)
+            await writer.drain()
 
 
 def _abort(writer):
