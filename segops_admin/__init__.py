@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from . import dsl, errors, webhook
     from .client import AsyncSegOpsAdmin
     from .core.events import CallEvent
     from .errors import (
@@ -34,12 +35,16 @@ if TYPE_CHECKING:
         SegOpsTimeoutError,
         WebhookVerificationError,
     )
+    from .records.bulk import BulkUpsertResult
     from .records.page import Page
+    from .records.webhooks import SegmentRecomputed
     from .sync import SegOpsAdmin
+    from .webhook import parse_webhook, sign_webhook, verify_webhook
 
 __all__ = [
     "AsyncSegOpsAdmin",
     "BulkUpsertError",
+    "BulkUpsertResult",
     "CallEvent",
     "Page",
     "SegOpsAdmin",
@@ -58,20 +63,37 @@ __all__ = [
     "SegOpsRateLimitError",
     "SegOpsServerError",
     "SegOpsTimeoutError",
+    "SegmentRecomputed",
     "WebhookVerificationError",
     "__version__",
+    "dsl",
+    "errors",
+    "parse_webhook",
+    "sign_webhook",
+    "verify_webhook",
+    "webhook",
 ]
+
+MODULES = ("dsl", "errors", "webhook")
+"""Modules that are reached without an import of their own."""
 
 HOMES = {
     "AsyncSegOpsAdmin": "client",
+    "BulkUpsertResult": "records.bulk",
     "CallEvent": "core.events",
     "Page": "records.page",
     "SegOpsAdmin": "sync",
+    "SegmentRecomputed": "records.webhooks",
+    "parse_webhook": "webhook",
+    "sign_webhook": "webhook",
+    "verify_webhook": "webhook",
 }
 """Where a public name lives; all others are errors."""
 
 
 def __getattr__(name: str) -> Any:
+    if name in MODULES:
+        return import_module(f".{name}", __name__)
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f".{HOMES.get(name, 'errors')}", __name__), name)

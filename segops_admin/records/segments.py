@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol
 
 from typing_extensions import TypedDict
 
@@ -15,8 +15,17 @@ SegmentType = Literal["rule", "ai", "lookalike"] | str
 
 ExportFormat = Literal["csv", "parquet"] | str
 
-Definition = Mapping[str, Any]
-"""A segment's rules, as in segops-api.md 9."""
+
+class Rules(Protocol):
+    """A definition in another form than a dictionary: what `segops_admin.dsl` builds."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the definition as a dictionary."""
+        ...
+
+
+Definition = Mapping[str, Any] | Rules
+"""A segment's rules, as in segops-api.md 9: a dictionary, or built with `segops_admin.dsl`."""
 
 
 class SegmentFields(TypedDict, total=False):

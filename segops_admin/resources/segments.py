@@ -77,13 +77,15 @@ class AsyncSegments(AsyncCollection[Segment]):
     ) -> SegmentPreview:
         """Return how many users a definition matches now, and a few of their ids; nothing is stored.
 
+        body: a dictionary with `definition`, or the definition itself.
         limit: size of the sample, 10 by default [inferred]. The figure may be of a sample too [docs].
         Source: segops-api.md 8.3 [docs].
         """
+        given = body if body is None or "definition" in body else {"definition": body}
         request = Request(
             "POST",
             path("segments", "preview"),
-            body=merged(body, fields),
+            body=merged(given, fields),
             idempotency_key=idempotency_key,
             repeat=Repeat.HARMLESS,
         )

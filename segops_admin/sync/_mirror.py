@@ -1110,6 +1110,7 @@ class Segments(SyncNamespace["AsyncSegments"]):
     ) -> SegmentPreview:
         """Return how many users a definition matches now, and a few of their ids; nothing is stored.
 
+        body: a dictionary with `definition`, or the definition itself.
         limit: size of the sample, 10 by default [inferred]. The figure may be of a sample too [docs].
         Source: segops-api.md 8.3 [docs].
         """
