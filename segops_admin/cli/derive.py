@@ -5,6 +5,7 @@
     positional, without a default               an argument
     `body=None, /`                              an optional argument: file, JSON text, @file, - (stdin)
     `params=None, /` and `**query: Any`         any --flag=value that is not declared otherwise
+    positional, with a default                  an option; also an optional last argument
     all others                                  an option
     `**fields: Unpack[SomeTypedDict]`           an option for each of its fields
     a function (`on_progress`)                  nothing; the command fills it
@@ -62,6 +63,14 @@ class Derived(NamedTuple):
     def takes_free_flags(self) -> bool:
         """Whether flags that are not declared become query parameters."""
         return any(slot.role is Role.FREE for slot in self.slots)
+
+    @property
+    def optional_arguments(self) -> list[str]:
+        """Options that may be given as last arguments too, in their order."""
+        either = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        return [
+            slot.parameter.name for slot in self.slots if slot.role is Role.OPTION and slot.parameter.kind is either
+        ]
 
     def has(self, name: str) -> bool:
         """Whether the method has a parameter of this name."""

@@ -23,7 +23,13 @@ class MethodCommand(click.Command):
 
     def __init__(self, word: str, method: MethodInfo, namespace: NamespaceInfo) -> None:
         summary = docs.summary(method.doc)
-        super().__init__(word, callback=self._run, help=summary, short_help=summary)
+        super().__init__(
+            word,
+            callback=self._run,
+            help=summary,
+            short_help=summary,
+            context_settings={"allow_extra_args": True},
+        )
         self._method = method
         self._all_pages = namespace.methods.get(_reader_of(method.name))
 
@@ -54,7 +60,22 @@ class MethodCommand(click.Command):
         if free and not self.derived.takes_free_flags:
             raise click.NoSuchOption(f"--{next(iter(free))}", possibilities=sorted(known), ctx=ctx)
         ctx.meta[FREE] = free
-        return super().parse_args(ctx, rest)
+        return self._fill_optional(ctx, super().parse_args(ctx, rest))
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Name the optional last arguments too."""
+        return [*super().collect_usage_pieces(ctx), *(f"[{name.upper()}]" for name in self.derived.optional_arguments)]
+
+    def _fill_optional(self, ctx: click.Context, words: list[str]) -> list[str]:
+        """Give words beyond the arguments to the options that may be arguments too, in their order."""
+        options = {param.name: param for param in self.derived.params if isinstance(param, click.Option)}
+        open_names = [name for name in self.derived.optional_arguments if ctx.params.get(name) is None]
+        if len(words) > len(open_names):
+            raise click.UsageError(f"Unexpected argument {words[len(open_names)]!r}.", ctx=ctx)
+        for name, word in zip(open_names, words, strict=False):
+            ctx.params[name] = options[name].type_cast_value(ctx, word)
+        ctx.args = []
+        return []
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- click's
         """Write the summary, and what the docstring says beyond the parameters."""

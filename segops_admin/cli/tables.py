@@ -6,7 +6,6 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich import box
 from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
@@ -14,12 +13,13 @@ from rich.text import Text
 
 from ..records.base import to_json
 from ..records.page import Page
+from .output import dump
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 PIPE_WIDTH = 120
-LEAST_COLUMN = 6
+LEAST_COLUMN = 12
 MOST_COLUMN = 60
 GAP = 2
 
@@ -70,7 +70,7 @@ def _rows(items: Sequence[Any], columns: dict[str, int] | None = None) -> dict[s
     first = columns is None
     if columns is None:
         columns = _fitted(_widths(rows), out.width)
-    table = Table(box=box.SIMPLE_HEAD if first else None, show_header=first, pad_edge=False, padding=(0, GAP, 0, 0))
+    table = Table(box=None, show_header=first, header_style="bold", pad_edge=False, padding=(0, GAP, 0, 0))
     for name, width in columns.items():
         table.add_column(Text(name), width=width, no_wrap=True, overflow="ellipsis")
     for row in rows:
@@ -81,22 +81,21 @@ def _rows(items: Sequence[Any], columns: dict[str, int] | None = None) -> dict[s
 
 
 def _widths(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Return every key in order of first appearance, with the width of its widest value."""
+    """Return the keys in order of first appearance, with the width of the widest value; without those never filled."""
     widths: dict[str, int] = {}
     for row in rows:
         for name, value in row.items():
-            widths[name] = min(max(widths.get(name, cell_len(name)), _cell(value).cell_len), MOST_COLUMN)
-    return widths
+            widths[name] = min(max(widths.get(name, 0), _cell(value).cell_len), MOST_COLUMN)
+    return {name: max(width, cell_len(name)) for name, width in widths.items() if width}
 
 
 def _fitted(widths: dict[str, int], room: int) -> dict[str, int]:
     """Narrow the widest columns until all fit; drop the last ones where even narrow columns do not."""
-    names = list(widths)[: max(1, room // (LEAST_COLUMN + GAP))]
-    fitted = {name: widths[name] for name in names}
-    while sum(fitted.values()) + GAP * len(fitted) > room:
+    fitted = dict(widths)
+    while len(fitted) > 1 and sum(min(width, LEAST_COLUMN) + GAP for width in fitted.values()) > room:
+        fitted.popitem()
+    while sum(fitted.values()) + GAP * len(fitted) > room and max(fitted.values()) > 1:
         widest = max(fitted, key=lambda name: fitted[name])
-        if fitted[widest] <= LEAST_COLUMN:
-            break
         fitted[widest] -= 1
     return fitted
 
@@ -105,9 +104,23 @@ def _object(value: Mapping[str, Any]) -> None:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, GAP, 0, 0))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
+    out = console()
+    room = out.width - GAP - max((cell_len(name) for name in value), default=0)
     for name, item in value.items():
-        table.add_row(Text(str(name)), _cell(item))
-    console().print(table)
+        cell = _cell(item)
+        table.add_row(Text(name), cell if cell.cell_len <= room else _tall(item, cell))
+    out.print(table)
+
+
+def _tall(value: Any, cell: Text) -> Text:
+    """Return what is too long for a line: nested data one item to a line, text as it is, to be folded."""
+    lines: list[Text] = []
+    if isinstance(value, dict):
+        named: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
+        lines = [Text.assemble(f"{key}: ", _cell(item)) for key, item in named.items()]
+    elif isinstance(value, list):
+        lines = [_cell(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    return Text("\n").join(lines) if lines else cell
 
 
 def _cell(value: Any) -> Text:
@@ -117,7 +130,5 @@ def _cell(value: Any) -> Text:
     if isinstance(value, bool):
         return Text("yes" if value else "no")
     if isinstance(value, (dict, list)):
-        from .output import dump  # noqa: PLC0415 -- output loads this module
-
         value = dump(value).decode()
     return Text("".join(mark if mark.isprintable() else " " for mark in str(value)))

@@ -130,7 +130,9 @@ def _scalar(value: str) -> Any:
     try:
         return json.loads(value)
     except ValueError:
-        raise CommandError(f"{value!r} is neither a file nor JSON. Write JSON text, @file, or - for stdin.") from None
+        raise CommandError(
+            f"There is no file {value!r}, and it is no JSON. Write JSON text, @file, or - for stdin."
+        ) from None
 
 
 def _parse(text: str, source: str, *, first_line: int = 1) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ..tables import console
@@ -45,7 +45,7 @@ class Report:
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(bar_width=40),
-            MofNCompleteColumn(),
+            TextColumn("{task.fields[amount]}"),
             TimeElapsedColumn(),
             console=self._stderr,
             transient=True,
@@ -64,7 +64,7 @@ class Report:
     def step(self, name: str, total: int | None = None) -> Generator[Step, None, None]:
         """Do one step; it is in the table when it ended well."""
         step = Step(name)
-        self._task = self._bar.add_task(name, total=total)
+        self._task = self._bar.add_task(name, total=total, amount="")
         began = time.perf_counter()
         try:
             yield step
@@ -80,7 +80,8 @@ class Report:
     def progress(self, completed: int, total: int | None = None) -> None:
         """Move the bar of the step at hand."""
         if self._task is not None:
-            self._bar.update(self._task, completed=completed, total=total)
+            amount = f"{completed:,}" if total is None else f"{completed:,} of {total:,}"
+            self._bar.update(self._task, completed=completed, total=total, amount=amount)
 
     def table(self) -> None:
         """Print what happened."""

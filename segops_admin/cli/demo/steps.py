@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
-from ..border import CommandError
 from . import catalogue as files
 from . import visitors
 
@@ -15,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ... import SegOpsAdmin
+    from ...records.product_segments import ProductSegment
     from ...records.products import ImportJob
     from ...records.segments import Segment
     from .report import Report
@@ -23,8 +22,6 @@ PAGE_SIZE = 200
 """The service's maximum."""
 
 IMPORT_TIMEOUT_S = 600.0
-COMPUTE_TIMEOUT_S = 120.0
-POLL_S = 0.05
 
 
 @attrs.frozen
@@ -45,7 +42,7 @@ def run(client: SegOpsAdmin, source: Path | None, *, scratch: Path, output: Path
     _send_events(client, skus, report)
     segments = _create_segments(client, report)
     product_segment = _create_product_segment(client, segments[0], report)
-    segments = _compute(client, segments, product_segment, report)
+    _compute(client, segments, product_segment, report)
     with report.step("Walk the segments") as step:
         step.done("segments, page by page", sum(1 for _ in client.segments.iterate(page_size=PAGE_SIZE)))
     export = _export(client, segments[0], output, report)
@@ -99,36 +96,21 @@ def _create_segments(client: SegOpsAdmin, report: Report) -> list[Segment]:
     return created
 
 
-def _create_product_segment(client: SegOpsAdmin, viewers: Segment, report: Report) -> int:
-    with report.step("Create a product segment") as step:
-        fields = visitors.product_segment(viewers.id)
-        created = client.http.request("POST", "/product-segments/", body=fields)
-        step.done(created["name"], 1)
-    return int(created["id"])
+def _create_product_segment(client: SegOpsAdmin, viewers: Segment, report: Report) -> ProductSegment:
+    with report.step("Create a product segment", 1) as step:
+        created = client.product_segments.create(visitors.product_segment(viewers.id))
+        step.done(created.name or "", 1)
+    return created
 
 
-def _compute(client: SegOpsAdmin, segments: list[Segment], product_segment: int, report: Report) -> list[Segment]:
-    computed: list[Segment] = []
+def _compute(client: SegOpsAdmin, segments: list[Segment], products: ProductSegment, report: Report) -> None:
     for segment in segments:
-        with report.step(f"Compute {segment.id}") as step:
-            computed.append(client.segments.recompute_and_wait(segment.id))
-            step.done(f"users: {segment.name}", computed[-1].member_count)
-    with report.step("Compute products") as step:
-        answer = _computed_products(client, product_segment)
-        step.done(f"products: {answer['name']}", answer["computed_count"])
-    return computed
-
-
-def _computed_products(client: SegOpsAdmin, product_segment: int) -> Any:
-    """Compute a product segment and return it once `last_computed_at` is set."""
-    where = f"/product-segments/{product_segment}/"
-    client.http.request("POST", f"{where}compute/", idempotent=True)
-    until = time.monotonic() + COMPUTE_TIMEOUT_S
-    while not (answer := client.http.request("GET", where))["last_computed_at"]:
-        if time.monotonic() > until:
-            raise CommandError(f"Product segment {product_segment} was not computed within {COMPUTE_TIMEOUT_S:g} s.")
-        time.sleep(POLL_S)
-    return answer
+        with report.step("Compute a segment") as step:
+            computed = client.segments.recompute_and_wait(segment.id)
+            step.done(f"users in {segment.name}", computed.member_count)
+    with report.step("Compute a product segment") as step:
+        collection = client.product_segments.recompute_and_wait(products.id)
+        step.done(f"products in {products.name}", collection.computed_count)
 
 
 def _export(client: SegOpsAdmin, segment: Segment, folder: Path, report: Report) -> Path:
