@@ -6,8 +6,8 @@
     segment = await segops.segments.create(name="Lapsed bakers", definition=lapsed)
 
 One small class per type of condition (segops-api.md 9.1 and 10.2), combined with `&` and `|`, accepted wherever a
-definition dictionary is. What is surely wrong is refused when it is written; what is merely unknown (a new type, operator
-or field) passes as it is. `load(dump(x)) == x`, and `dump(load(d)) == d` for every documented definition.
+definition dictionary is. What is surely wrong is refused when it is written; what is merely unknown (a new type,
+operator or field) passes as it is. `load(dump(x)) == x`, and `dump(load(d)) == d` for every documented definition.
 """
 
 from __future__ import annotations

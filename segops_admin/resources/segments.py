@@ -13,9 +13,11 @@ from .. import jobs
 from ..core.request import Repeat, Request, merged, path
 from ..download import download_to
 from ..paging import Pager
+from ..records.base import is_object
 from ..records.jobs import JobStart
 from ..records.page import Page
 from ..records.segments import (
+    Definition,
     ExportFormat,
     Membership,
     PreviewFields,
@@ -69,7 +71,7 @@ class AsyncSegments(AsyncCollection[Segment]):
 
     async def preview(
         self,
-        body: Mapping[str, Any] | None = None,
+        body: Definition | None = None,
         /,
         *,
         idempotency_key: str | None = None,
@@ -81,7 +83,7 @@ class AsyncSegments(AsyncCollection[Segment]):
         limit: size of the sample, 10 by default [inferred]. The figure may be of a sample too [docs].
         Source: segops-api.md 8.3 [docs].
         """
-        given = body if body is None or "definition" in body else {"definition": body}
+        given = body if body is None or (is_object(body) and "definition" in body) else {"definition": body}
         request = Request(
             "POST",
             path("segments", "preview"),

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     )
     from ..records.schemas import EventSchema, InferredSchema, SchemaFields, SchemaValidation
     from ..records.segments import (
+        Definition,
         ExportFormat,
         Membership,
         MembershipSegment,
@@ -1101,12 +1102,7 @@ class Segments(SyncNamespace["AsyncSegments"]):
         return call(self._inner.update, id, body, method, idempotency_key=idempotency_key, **fields)
 
     def preview(
-        self,
-        body: Mapping[str, Any] | None = None,
-        /,
-        *,
-        idempotency_key: str | None = None,
-        **fields: Unpack[PreviewFields],
+        self, body: Definition | None = None, /, *, idempotency_key: str | None = None, **fields: Unpack[PreviewFields]
     ) -> SegmentPreview:
         """Return how many users a definition matches now, and a few of their ids; nothing is stored.
 
