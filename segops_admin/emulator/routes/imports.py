@@ -13,6 +13,7 @@ from segops_admin.emulator.replies import ApiError, json_body, paged, path_id, r
 from segops_admin.emulator.state import state_of, tenant_of
 
 if TYPE_CHECKING:
+    from segops_admin.emulator.jobs import Job
     from segops_admin.emulator.state import State
 
 _PAGE = "SELECT * FROM import_jobs WHERE tenant_id=? ORDER BY id LIMIT ? OFFSET ?"
@@ -60,9 +61,14 @@ async def history(request: web.Request) -> web.Response:
     )
 
 
+def import_failed(state: State, job: Job, error: str) -> None:
+    """Show a failed import as failed, with what went wrong; what was written before stays."""
+    state.store.update("import_jobs", job.payload["import_id"], status="failed", error=error)
+
+
 def setup(state: State) -> None:
     """Register the import job."""
-    state.jobs.register(imports.JOB, partial(imports.run, state))
+    state.jobs.register(imports.JOB, partial(imports.run, state), on_failure=partial(import_failed, state))
 
 
 routes = [
