@@ -7,6 +7,8 @@ A module listed here has `routes` (paths without `/api`) and may have `SCHEMA` (
 _HERE = "segops_admin.emulator.routes."
 
 MODULES = (
+    _HERE + "activations",
+    _HERE + "analytics",
     _HERE + "auth",
     _HERE + "identity",
     _HERE + "ingestion",
