@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from segops_admin.emulator.store import Store
 
-_ROWS = "SELECT id, sku, name, data FROM products WHERE tenant_id=?"
+_ROWS = "SELECT id, sku || ' ' || name, data FROM products WHERE tenant_id=?"
 
 
 @define(eq=False)
@@ -53,10 +53,10 @@ async def search_products(store: Store, tenant_id: int, text: str, *, within: Co
 
 def _refresh(index: Index, connection: sqlite3.Connection, tenant_id: int) -> None:
     gone = index.ids()
-    for row in connection.execute(_ROWS, (tenant_id,)):
-        gone.discard(row["id"])
-        text = Text(f"{row['sku']} {row['name']}", row["data"])
-        if not index.knows(row["id"], text):
-            index.put(row["id"], text)
+    for product_id, title, data in connection.execute(_ROWS, (tenant_id,)):
+        gone.discard(product_id)
+        text = Text(title, data)
+        if not index.knows(product_id, text):
+            index.put(product_id, text)
     for product_id in gone:
         index.drop(product_id)

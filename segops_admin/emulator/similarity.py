@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from heapq import nsmallest
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 from attrs import define, field, frozen
@@ -47,9 +47,8 @@ class Match:
     relevance: float
 
 
-@frozen
-class Text:
-    """What is known of one product; equal texts need no new look."""
+class Text(NamedTuple):
+    """What is known of one product; equal texts need no new look. A tuple, since catalogues are compared row by row."""
 
     title: str
     """Sku and name."""
