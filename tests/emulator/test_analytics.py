@@ -76,6 +76,15 @@ async def test_plan_without_a_credit_limit_says_minus_one(emu, connect):
     assert (await boss.get("/analytics/usage/")).body["events_limit"] == -1
 
 
+async def test_paid_calls_use_credits_and_refused_ones_do_not(api):
+    """The emulator's price list: one credit per call that asks an AI provider or writes pages."""
+    assert (await api.post("/ai-reach/simulate/", {"query_text": "good rye"})).status == 200
+    assert (await api.post("/ai-reach/simulate/", {})).status == 400
+
+    assert (await api.get("/analytics/overview/")).body["ai_credits_used"] == 1
+    assert (await api.get("/analytics/usage/")).body["ai_credits_used"] == 1
+
+
 async def test_trend_is_empty_until_the_first_compute_is_two_days_old(dated):
     """One point draws no line; inactive segments are not listed at all."""
     segment = await create(dated, "all")
