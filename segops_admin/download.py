@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from .errors import SegOpsConnectionError, SegOpsInputError, class_for_status
+from .errors import SegOpsConnectionError, SegOpsInputError, SegOpsServerError, class_for_status
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -21,25 +22,47 @@ PIECE_BYTES = 256 * 1024
 
 
 async def download_to(call: Caller, url: str | None, target: str | Path) -> Path:
-    """Stream what is at `url` to `target` and return its path: temporary file, length check, fsync, rename."""
+    """Stream what is at `url` to `target` and return its path: temporary file, length check, fsync, rename.
+
+    A connection that breaks is tried again from the start, as often as the client retries.
+    """
     if url is None:
         raise SegOpsInputError("This export has no download link yet; wait for it with wait_export.")
     final = Path(target)
+    check_target(final)
     with _appearing_whole(final) as file:
-        async with call.download(url) as response:
-            _refuse(response)
-            written = 0
-            async for piece in response.content.iter_chunked(PIECE_BYTES):
-                written += file.write(piece)
-            _check_length(response, written)
+        for delay_s in call.policy.delays():
+            try:
+                return await _stream(call, url, file, final)
+            except (SegOpsConnectionError, SegOpsServerError):
+                await asyncio.sleep(delay_s)
+        return await _stream(call, url, file, final)
+
+
+async def _stream(call: Caller, url: str, file: BinaryIO, final: Path) -> Path:
+    file.seek(0)
+    file.truncate()
+    async with call.download(url) as response:
+        _refuse(response)
+        written = 0
+        async for piece in response.content.iter_chunked(PIECE_BYTES):
+            written += file.write(piece)
+        _check_length(response, written)
     return final
+
+
+def check_target(target: str | Path) -> None:
+    """Raise SegOpsInputError for a place where no file can be written."""
+    final = Path(target)
+    if final.is_dir():
+        raise SegOpsInputError(f"{final} is a directory; name the file to write.")
+    if not final.parent.is_dir():
+        raise SegOpsInputError(f"{final} cannot be written: there is no folder {final.parent}.")
 
 
 @contextmanager
 def _appearing_whole(final: Path) -> Generator[BinaryIO, None, None]:
     """Give a file to write that takes its name only when all is written and on disk; nothing is left otherwise."""
-    if final.is_dir():
-        raise SegOpsInputError(f"{final} is a directory; name the file to write.")
     try:
         handle, name = tempfile.mkstemp(prefix=f".{final.name}.", suffix=".part", dir=final.parent)
     except OSError as error:

@@ -12,6 +12,9 @@ import random
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+import attrs
+
+from .config import check_number
 from .core.deadline import timeout_at
 from .errors import SegOpsJobError
 
@@ -48,52 +51,55 @@ def failed(status: str | None) -> bool:
     return (status or "").lower() in FAILED
 
 
+@attrs.define
+class Watch:
+    """One wait: what for, how long, and the job as it was last seen."""
+
+    what: str
+    """Names the job in messages."""
+    timeout: float
+    """Seconds for the whole of it."""
+    job: Any = None
+
+
+@asynccontextmanager
+async def time_limit(what: str, timeout: float) -> AsyncGenerator[Watch, None]:
+    """End a whole procedure of several calls after `timeout` seconds with SegOpsJobError."""
+    check_number("timeout", timeout, least=0)
+    watch = Watch(what, timeout)
+    try:
+        async with timeout_at(asyncio.get_running_loop().time() + timeout):
+            yield watch
+    except asyncio.TimeoutError:
+        raise _stopped_waiting(watch) from None
+
+
 async def wait(
-    what: str,
+    watch: Watch,
     look: Callable[[], Awaitable[J]],
     *,
     done: Callable[[J], bool],
     failure: Callable[[J], str | None],
-    timeout: float,
     first_wait_s: float,
     on_progress: Callable[[J], Any] | None = None,
 ) -> J:
-    """Look at a job until it is done.
+    """Look at a job until it is done; the end of its time is `time_limit`'s.
 
-    what: names the job in messages.
     failure: says why a job failed; None while it has not.
-    timeout: seconds for all looks and waits.
-    Raises SegOpsJobError when the job fails (`reason="failed"`) or the time is up (`reason="timeout"`).
+    Raises SegOpsJobError (`reason="failed"`) when the job fails.
     """
-    seen: list[J] = []
-    try:
-        async with timeout_at(asyncio.get_running_loop().time() + timeout):
-            return await _look_until_done(what, look, done, failure, first_wait_s, on_progress, seen)
-    except asyncio.TimeoutError:
-        raise _stopped_waiting(what, timeout, seen[-1] if seen else None) from None
-
-
-async def _look_until_done(
-    what: str,
-    look: Callable[[], Awaitable[J]],
-    done: Callable[[J], bool],
-    failure: Callable[[J], str | None],
-    wait_s: float,
-    on_progress: Callable[[J], Any] | None,
-    seen: list[J],
-) -> J:
-    slowest_s = wait_s * SLOWEST
+    wait_s = first_wait_s
     while True:
-        job = await look()
-        seen[:] = [job]
+        job = watch.job = await look()
         if on_progress is not None:
             on_progress(job)
         if (why := failure(job)) is not None:
-            raise SegOpsJobError(f"{what} failed: {why or 'the server gives no reason'}.", reason="failed", job=job)
+            reason = why.rstrip(".") or "the server gives no reason"
+            raise SegOpsJobError(f"{watch.what} failed: {reason}.", reason="failed", job=job)
         if done(job):
             return job
         await asyncio.sleep(wait_s * random.uniform(0.8, 1.2))  # noqa: S311 -- spreads load, guards nothing
-        wait_s = min(wait_s * GROWTH, slowest_s)
+        wait_s = min(wait_s * GROWTH, first_wait_s * SLOWEST)
 
 
 def computed_since(before: datetime | None) -> Callable[[Computed], bool]:
@@ -110,21 +116,12 @@ def computed_since(before: datetime | None) -> Callable[[Computed], bool]:
     return done
 
 
-@asynccontextmanager
-async def time_limit(what: str, timeout: float) -> AsyncGenerator[None, None]:
-    """End a whole procedure of several calls after `timeout` seconds with SegOpsJobError."""
-    try:
-        async with timeout_at(asyncio.get_running_loop().time() + timeout):
-            yield
-    except asyncio.TimeoutError:
-        raise _stopped_waiting(what, timeout, None) from None
-
-
-def _stopped_waiting(what: str, timeout: float, job: Any) -> SegOpsJobError:
-    status = job.get("status") if job is not None else None
+def _stopped_waiting(watch: Watch) -> SegOpsJobError:
+    status = watch.job.get("status") if watch.job is not None else None
     seen = f", last seen as {status!r}" if status else ""
     return SegOpsJobError(
-        f"{what} did not end within {timeout:g} s{seen}. It goes on at the server; look later, or raise timeout=.",
+        f"{watch.what} did not end within {watch.timeout:g} s{seen}. "
+        "It goes on at the server; look later, or raise timeout=.",
         reason="timeout",
-        job=job,
+        job=watch.job,
     )

@@ -45,6 +45,11 @@ class Caller:
     transport: Transport
     pace: Pace = attrs.field(factory=Pace)
 
+    @property
+    def policy(self) -> RetryPolicy:
+        """How often, how long, and on what calls are repeated."""
+        return RetryPolicy(max_retries=self.config.max_retries, max_retry_after_s=self.config.max_retry_after_s)
+
     async def __call__(self, request: Request, kind: type[T]) -> T:
         """Send a request and return its answer as the record promised."""
         return codec.decode(await self.send(request), kind)
@@ -56,7 +61,11 @@ class Caller:
     async def send(self, request: Request) -> Response:
         """Send a request, with retries, within its deadline; raise what was refused as `SegOpsApiError`."""
         config = self.config
-        key = (request.idempotency_key or self._own_key()) if request.method in MUTATIONS else None
+        key = (
+            _checked_key(self._own_key() if request.idempotency_key is None else request.idempotency_key)
+            if request.method in MUTATIONS
+            else None
+        )
         body, content_type = _body(request)
         outgoing = Outgoing(
             method=request.method,
@@ -72,13 +81,12 @@ class Caller:
                 request=request, url=incoming.url, status=incoming.status, headers=incoming.headers, body=incoming.body
             )
 
-        policy = RetryPolicy(max_retries=config.max_retries, max_retry_after_s=config.max_retry_after_s)
         now = asyncio.get_running_loop().time()
         timeout_s = max(request.timeout_s or 0.0, config.timeout_s)
         course = Course(request=request, started=now, deadline=now + timeout_s, observer=config.on_event)
         try:
             async with timeout_at(course.deadline):
-                response = await send_with_retries(course, attempt, policy=policy, pace=self.pace)
+                response = await send_with_retries(course, attempt, policy=self.policy, pace=self.pace)
         except SegOpsConnectionError as error:
             error.idempotency_key = key
             raise
@@ -129,6 +137,12 @@ class Caller:
     def _own_key(self) -> str:
         given = next((value for name, value in self.config.headers.items() if name.lower() == "idempotency-key"), None)
         return given or str(uuid.uuid4())
+
+
+def _checked_key(key: str) -> str:
+    if not isinstance(key, str) or not key or not (key.isascii() and key.isprintable()) or key != key.strip():  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise SegOpsInputError("An idempotency key must be printable ASCII text, without spaces around it.")
+    return key
 
 
 def _body(request: Request) -> tuple[bytes | None, str | None]:

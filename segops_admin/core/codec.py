@@ -148,7 +148,8 @@ def converter() -> Converter:
 
     made = Converter(detailed_validation=True)
     for primitive, accepted in {str: (str,), bool: (bool,), int: (int,), float: (int, float)}.items():
-        made.register_structure_hook_func(_is(primitive), _strict(primitive, accepted))
+        made.register_structure_hook(primitive, _strict(primitive, accepted))
+    made.register_structure_hook_factory(_is_optional, _optional_hook)
     made.register_structure_hook_func(lambda kind: kind == Id, _structure_id)
     made.register_structure_hook_func(lambda kind: kind == JSON, _structure_object)
     made.register_structure_hook_func(_is_open_literal, _structure_open_literal)
@@ -162,10 +163,6 @@ def _is_record(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, Record)
 
 
-def _is(kind: type) -> Callable[[Any], bool]:
-    return lambda other: other is kind
-
-
 def _strict(kind: type, accepted: tuple[type, ...]) -> Callable[[Any, Any], Any]:
     def structure_primitive(value: Any, _: Any) -> Any:
         if type(value) in accepted:
@@ -173,6 +170,21 @@ def _strict(kind: type, accepted: tuple[type, ...]) -> Callable[[Any, Any], Any]
         raise TypeError(f"expected {kind.__name__}, got {_json_name(value)}")
 
     return structure_primitive
+
+
+def _is_optional(kind: Any) -> bool:
+    return _is_union(kind) and len(get_args(kind)) == 2 and type(None) in get_args(kind)
+
+
+def _optional_hook(kind: Any, made: Converter) -> Callable[[Any, Any], Any]:
+    """Look the inner hook up once; cattrs' own looks it up for every value."""
+    inner = next(arg for arg in get_args(kind) if arg is not type(None))
+    build = made.get_structure_hook(inner)
+
+    def structure_optional(value: Any, _: Any) -> Any:
+        return None if value is None else build(value, inner)
+
+    return structure_optional
 
 
 def _structure_id(value: Any, _: Any) -> int:

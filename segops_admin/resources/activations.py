@@ -83,18 +83,16 @@ class AsyncActivations(AsyncCollection[Activation]):
         Raises SegOpsJobError when the platform refuses (with its `last_error`) or the time is up.
         Source: segops-api.md 6 and 13.4 [docs].
         """
-        what = f"The sync of activation {id}"
-        async with jobs.time_limit(what, timeout):
+        async with jobs.time_limit(f"The sync of activation {id}", timeout) as watch:
             before = await self.get(id)
             await self.sync(id)
             return await jobs.wait(
-                what,
+                watch,
                 lambda: self.get(id),
                 done=lambda now: (
                     now.last_synced_at not in (None, before.last_synced_at) and not jobs.failed(now.status)
                 ),
                 failure=lambda now: (now.last_error or "") if _failed_since(before, now) else None,
-                timeout=timeout,
                 first_wait_s=self._call.config.poll_interval_s,
                 on_progress=on_progress,
             )

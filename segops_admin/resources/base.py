@@ -9,6 +9,7 @@ from typing_extensions import TypedDict, Unpack
 
 from ..core.call import Caller
 from ..core.request import Request, merged, path
+from ..errors import SegOpsInputError
 from ..paging import DEFAULT_CONCURRENCY, Pager, get_page
 from ..records.base import Record
 from ..records.page import Page
@@ -101,6 +102,8 @@ class AsyncCollection(Namespace, Generic[R]):
         fields: Mapping[str, Any],
         idempotency_key: str | None,
     ) -> R:
+        if method not in ("PATCH", "PUT"):
+            raise SegOpsInputError(f"An update goes by PATCH or PUT, not {method!r}.")
         request = Request(
             method, path(*self._collection, id), body=merged(body, fields), idempotency_key=idempotency_key
         )

@@ -10,7 +10,7 @@ from typing_extensions import Unpack
 
 from .. import jobs
 from ..core.request import Request, merged, path
-from ..download import download_to
+from ..download import check_target, download_to
 from ..records.jobs import JobStart
 from ..records.pages import GeneratedPage, PageExport, PageFields, PageFormat, ProductSearch, SearchQuery
 from .base import AsyncCollection
@@ -97,16 +97,14 @@ class AsyncPages(AsyncCollection[GeneratedPage]):
         Raises SegOpsJobError when the build fails or the time is up.
         Source: segops-api.md 6 [sdk], [usage].
         """
-        what = f"The build of page {id}"
-        async with jobs.time_limit(what, timeout):
+        async with jobs.time_limit(f"The build of page {id}", timeout) as watch:
             before = await self.get(id)
             await self.build(id, body)
             return await jobs.wait(
-                what,
+                watch,
                 lambda: self.get(id),
                 done=_built_since(before),
                 failure=lambda page: "" if jobs.failed(page.builder_status) else None,
-                timeout=timeout,
                 first_wait_s=self._call.config.poll_interval_s,
                 on_progress=on_progress,
             )
@@ -156,15 +154,14 @@ class AsyncPages(AsyncCollection[GeneratedPage]):
         Raises SegOpsJobError when the export fails or the time is up.
         Source: segops-api.md 18.2 [sdk]; the poll [inferred].
         """
-        what = f"The export of page {id}"
-        async with jobs.time_limit(what, timeout):
-            started = await self.export(id, format)
+        check_target(target)
+        async with jobs.time_limit(f"The export of page {id}", timeout) as watch:
+            watch.job = started = await self.export(id, format)
             job = await jobs.wait(
-                what,
+                watch,
                 lambda: self.export_status(id, started.id),
                 done=lambda job: bool(job.download_url),
                 failure=lambda job: (job.error or "") if jobs.failed(job.status) else None,
-                timeout=timeout,
                 first_wait_s=self._call.config.poll_interval_s,
                 on_progress=on_progress,
             )

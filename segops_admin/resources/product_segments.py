@@ -69,16 +69,14 @@ class AsyncProductSegments(AsyncCollection[ProductSegment]):
         Raises SegOpsJobError when the run fails or the time is up; the run itself goes on at the server.
         Source: segops-api.md 6 [sdk]: done when `last_computed_at` has moved.
         """
-        what = f"The compute of product segment {id}"
-        async with jobs.time_limit(what, timeout):
+        async with jobs.time_limit(f"The compute of product segment {id}", timeout) as watch:
             before = await self.get(id)
             await self.recompute(id)
             return await jobs.wait(
-                what,
+                watch,
                 lambda: self.get(id),
                 done=jobs.computed_since(before.last_computed_at),
                 failure=lambda segment: "" if jobs.failed(segment.status) else None,
-                timeout=timeout,
                 first_wait_s=self._call.config.poll_interval_s,
                 on_progress=on_progress,
             )

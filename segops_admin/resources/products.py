@@ -186,15 +186,8 @@ class AsyncProducts(AsyncCollection[Product]):
         Raises SegOpsJobError when it fails or the time is up.
         Source: segops-api.md 11.4 [docs].
         """
-        return await jobs.wait(
-            f"Import {job_id}",
-            lambda: self.import_status(job_id),
-            done=lambda job: jobs.succeeded(job.status),
-            failure=lambda job: (job.error or "") if jobs.failed(job.status) else None,
-            timeout=timeout,
-            first_wait_s=self._call.config.poll_interval_s,
-            on_progress=on_progress,
-        )
+        async with jobs.time_limit(f"Import {job_id}", timeout) as watch:
+            return await self._finished_import(watch, job_id, on_progress)
 
     async def import_file(
         self,
@@ -216,8 +209,8 @@ class AsyncProducts(AsyncCollection[Product]):
         Source: segops-api.md 11.4 [docs].
         """
         name, data = read_catalogue(source)
-        async with jobs.time_limit(f"The import of {name}", timeout):
-            uploaded = await self.import_csv(data, name)
+        async with jobs.time_limit(f"The import of {name}", timeout) as watch:
+            watch.job = uploaded = await self.import_csv(data, name)
             chosen = mapping(uploaded) if callable(mapping) else mapping
             confirmed = merged(
                 None,
@@ -227,7 +220,19 @@ class AsyncProducts(AsyncCollection[Product]):
                 },
             )
             await self.confirm_import(uploaded.id, confirmed)
-            return await self.wait_import(uploaded.id, timeout=timeout, on_progress=on_progress)
+            return await self._finished_import(watch, uploaded.id, on_progress)
+
+    async def _finished_import(
+        self, watch: jobs.Watch, job_id: int, on_progress: Callable[[ImportJob], Any] | None
+    ) -> ImportJob:
+        return await jobs.wait(
+            watch,
+            lambda: self.import_status(job_id),
+            done=lambda job: jobs.succeeded(job.status),
+            failure=lambda job: (job.error or "") if jobs.failed(job.status) else None,
+            first_wait_s=self._call.config.poll_interval_s,
+            on_progress=on_progress,
+        )
 
     async def score(self, product_id: int, *, idempotency_key: str | None = None) -> JobStart:
         """Start scoring a product; `get_score` has the result, `score_and_wait` waits for it.

@@ -88,17 +88,15 @@ class AsyncQueries(AsyncCollection[AIQuery]):
         Raises SegOpsJobError when the time is up; the run itself goes on at the server.
         Source: segops-api.md 6 [docs]: done when `last_run_at` has moved and new results are there [inferred].
         """
-        what = f"The run of query {id}"
-        async with jobs.time_limit(what, timeout):
+        async with jobs.time_limit(f"The run of query {id}", timeout) as watch:
             known = {result.id for result in await self.results(id)}
             before = await self.get(id)
             await self.run(id)
             await jobs.wait(
-                what,
+                watch,
                 lambda: self.get(id),
                 done=lambda query: query.last_run_at not in (None, before.last_run_at),
                 failure=lambda _: None,
-                timeout=timeout,
                 first_wait_s=self._call.config.poll_interval_s,
                 on_progress=on_progress,
             )

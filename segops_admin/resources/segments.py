@@ -11,7 +11,7 @@ from typing_extensions import Unpack
 
 from .. import jobs
 from ..core.request import Repeat, Request, merged, path
-from ..download import download_to
+from ..download import check_target, download_to
 from ..paging import Pager
 from ..records.base import is_object
 from ..records.jobs import JobStart
@@ -137,16 +137,14 @@ class AsyncSegments(AsyncCollection[Segment]):
         Raises SegOpsJobError when the run fails or the time is up; the run itself goes on at the server.
         Source: segops-api.md 6 [inferred]: done when `last_computed_at` has moved.
         """
-        what = f"The compute of segment {segment_id}"
-        async with jobs.time_limit(what, timeout):
+        async with jobs.time_limit(f"The compute of segment {segment_id}", timeout) as watch:
             before = await self.get(segment_id)
             await self.recompute(segment_id)
             return await jobs.wait(
-                what,
+                watch,
                 lambda: self.get(segment_id),
                 done=jobs.computed_since(before.last_computed_at),
                 failure=lambda segment: "" if jobs.failed(segment.status) else None,
-                timeout=timeout,
                 first_wait_s=self._call.config.poll_interval_s,
                 on_progress=on_progress,
             )
@@ -211,15 +209,8 @@ class AsyncSegments(AsyncCollection[Segment]):
         Raises SegOpsJobError when it fails or the time is up.
         Source: segops-api.md 6 and 8.9 [docs]; the words for failure [inferred].
         """
-        return await jobs.wait(
-            f"Export {export_id} of segment {segment_id}",
-            lambda: self.export_status(segment_id, export_id),
-            done=lambda job: jobs.succeeded(job.status) and bool(job.download_url),
-            failure=lambda job: (job.error or "") if jobs.failed(job.status) else None,
-            timeout=timeout,
-            first_wait_s=self._call.config.poll_interval_s,
-            on_progress=on_progress,
-        )
+        async with jobs.time_limit(f"Export {export_id} of segment {segment_id}", timeout) as watch:
+            return await self._finished_export(watch, segment_id, export_id, on_progress)
 
     async def download_export(self, export: SegmentExport, target: str | Path) -> Path:
         """Stream a finished export to a file and return its path; a cut connection leaves nothing under that name.
@@ -245,7 +236,24 @@ class AsyncSegments(AsyncCollection[Segment]):
         Raises SegOpsJobError when the export fails or the time is up.
         Source: segops-api.md 8.9 [docs]: two columns, `user_id` and `computed_at`.
         """
-        async with jobs.time_limit(f"The export of segment {segment_id}", timeout):
-            started = await self.export(segment_id, format)
-            job = await self.wait_export(segment_id, started.id, timeout=timeout, on_progress=on_progress)
+        check_target(target)
+        async with jobs.time_limit(f"The export of segment {segment_id}", timeout) as watch:
+            watch.job = await self.export(segment_id, format)
+            job = await self._finished_export(watch, segment_id, watch.job.id, on_progress)
             return await self.download_export(job, target)
+
+    async def _finished_export(
+        self,
+        watch: jobs.Watch,
+        segment_id: int,
+        export_id: int,
+        on_progress: Callable[[SegmentExport], Any] | None,
+    ) -> SegmentExport:
+        return await jobs.wait(
+            watch,
+            lambda: self.export_status(segment_id, export_id),
+            done=lambda job: jobs.succeeded(job.status) and bool(job.download_url),
+            failure=lambda job: (job.error or "") if jobs.failed(job.status) else None,
+            first_wait_s=self._call.config.poll_interval_s,
+            on_progress=on_progress,
+        )
