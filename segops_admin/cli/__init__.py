@@ -11,6 +11,7 @@ border     every exception → one line on stderr and an exit status
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0, 1 for anything that failed, 2 for a wrong command line."""
-    from .border import run  # noqa: PLC0415 -- `import segops_admin.cli` loads no click
+    try:
+        from .border import run  # noqa: PLC0415 -- `import segops_admin.cli` loads no click
 
-    return run(arguments)
+        return run(arguments)
+    except KeyboardInterrupt:  # while the border itself was loading
+        sys.stderr.write("segops-admin: interrupted.\n")
+        return 130

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +91,7 @@ class MethodCommand(click.Command):
     def _run(self, *, output: Form | None, all_pages: bool = False, **typed: Any) -> None:
         from ..sync import SegOpsAdmin  # noqa: PLC0415 -- help and completion do without the client
         from .output import form_for, show  # noqa: PLC0415
+        from .progress import watching  # noqa: PLC0415
 
         free = click.get_current_context().meta[FREE]
         method, derived = self._method, self.derived
@@ -97,8 +99,11 @@ class MethodCommand(click.Command):
             method = self._all_pages
             derived = derive(method.load(), method.doc)
         args, given = bind(derived, typed, free)
-        with SegOpsAdmin() as client:
+        with SegOpsAdmin() as client, ExitStack() as shown:
+            if derived.has("on_progress"):
+                given["on_progress"] = shown.enter_context(watching(f"{method.namespace} {method.name}"))
             result = getattr(getattr(client, method.namespace), method.name)(*args, **given)
+            shown.close()
             show(result, form_for(output))
 
 

@@ -19,6 +19,7 @@ from segops_admin.emulator import Emulator
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 30
+PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 
 
 @attrs.frozen
@@ -59,10 +60,11 @@ class Shell:
         )
 
     def __call__(self, *words, stdin=b""):
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        with self.start(*words, **pipes) as process:
-            out, err = process.communicate(stdin, timeout=TIMEOUT_S)
-        return Ended(process.returncode, out.decode(), err.decode())
+        return _ended(self.start(*words, **PIPES), stdin)
+
+    def together(self, *commands):
+        """Run several commands at the same time; most of a short command is its start."""
+        return [_ended(process) for process in [self.start(*words, **PIPES) for words in commands]]
 
     def on_terminal(self, *words, columns=100):
         """Run with stdout and stderr on a terminal; what it shows is in `out`."""
@@ -81,6 +83,12 @@ class Shell:
         """Return a shell with some variables changed; None unsets one."""
         changed = {**self.environment, **environment}
         return Shell({name: value for name, value in changed.items() if value is not None})
+
+
+def _ended(process, stdin=b""):
+    with process:
+        out, err = process.communicate(stdin, timeout=TIMEOUT_S)
+    return Ended(process.returncode, out.decode(), err.decode())
 
 
 def _read(terminal):

@@ -24,13 +24,15 @@ def test_segments_are_created_from_a_file_text_stdin_and_options(shell, tmp_path
     text = orjson.dumps({"name": "A ü", "definition": DEFINITION})
     file.write_bytes(text)
 
-    made = [
-        shell("segments", "create", file),
-        shell("segments", "create", f"@{file}"),
-        shell("segments", "create", text.decode()),
-        shell("segments", "create", "-", stdin=text),
-        shell("segments", "create", "--name", "A ü", "--definition", orjson.dumps(DEFINITION).decode()),
+    forms = [
+        [file],
+        [f"@{file}"],
+        [text.decode()],
+        ["--name", "A ü", "--definition", orjson.dumps(DEFINITION).decode()],
     ]
+
+    made = [*shell.together(*(["segments", "create", *form] for form in forms))]
+    made.append(shell("segments", "create", "-", stdin=text))
 
     assert [ended.status for ended in made] == [0] * 5
     assert {(ended.json["name"], orjson.dumps(ended.json["definition"])) for ended in made} == {
@@ -41,15 +43,15 @@ def test_segments_are_created_from_a_file_text_stdin_and_options(shell, tmp_path
 def test_published_segment_words_work_on_a_pipe(shell):
     """JSON on stdout, nothing on stderr, status 0."""
     created = shell("segments", "create", '{"name": "One"}').json["id"]
-    answers = [
-        shell("segments", "list"),
-        shell("segments", "get", created),
-        shell("segments", "recompute", created),
-        shell("segments", "members", created, "--limit=5"),
-        shell("segments", "membership", "nobody"),
-        shell("segments", "export", created, "--format", "csv"),
-        shell("segments", "delete", created),
-    ]
+    answers = shell.together(
+        ["segments", "list"],
+        ["segments", "get", created],
+        ["segments", "recompute", created],
+        ["segments", "members", created, "--limit=5"],
+        ["segments", "membership", "nobody"],
+        ["segments", "export", created, "--format", "csv"],
+    )
+    answers.append(shell("segments", "delete", created))
 
     assert [(ended.status, ended.err) for ended in answers] == [(0, "")] * 7
     assert answers[0].json["count"] == 1
@@ -75,8 +77,8 @@ def test_all_walks_every_page_in_each_form(shell, catalogue):
     """`--all` is one array, or one product to a line."""
     shell("products", "import-file", catalogue)
 
-    as_lines = shell("products", "list", "--all", "--page-size", "2", "-o", "jsonl")
-    as_array = shell("products", "list", "--all", "--page-size", "2", "-o", "json")
+    walk = ["products", "list", "--all", "--page-size", "2", "-o"]
+    as_lines, as_array = shell.together([*walk, "jsonl"], [*walk, "json"])
 
     assert [product["sku"] for product in as_lines.lines] == [f"B-{n}" for n in range(5)]
     assert as_array.json == as_lines.lines
@@ -91,14 +93,17 @@ def test_rows_from_stdin_are_upserted(shell):
     assert [row["index"] for row in ended.json["failed"]] == [1]
 
 
-def test_an_optional_parameter_may_be_a_last_argument(shell, tmp_path):
-    """`schemas validate TYPE FILE`, as published."""
-    payload = tmp_path / "payload.json"
-    payload.write_text("{}")
+def test_an_optional_parameter_may_be_a_last_argument(shell):
+    """`schemas validate TYPE FILE`, as published; the option goes on working beside it."""
+    created = shell("segments", "create", "--name", "One").json["id"]
+    told, by_option, by_argument = shell.together(
+        ["schemas", "validate", "--help"],
+        ["segments", "update", created, '{"name": "Two"}', "--method", "PATCH"],
+        ["segments", "update", created, '{"name": "Two"}', "PATCH"],
+    )
 
-    assert "[PAYLOAD]" in shell("schemas", "validate", "--help").out
-    shell("segments", "create", "--name", "One")
-    assert shell("segments", "export", 1, "parquet").err == shell("segments", "export", 1, "--format=parquet").err
+    assert "EVENT_TYPE [PAYLOAD]" in told.out
+    assert by_option.json["name"] == by_argument.json["name"] == "Two"
 
 
 def test_any_endpoint_is_within_reach(shell):
@@ -139,3 +144,14 @@ def test_a_reader_who_has_enough_ends_it_quietly(shell):
 
     assert orjson.loads(first)["sku"] == "P-0"
     assert (status, complaint) == (0, b"")
+
+
+def test_waiting_leaves_no_progress_behind(shell):
+    """A spinner on a terminal, nothing for a short wait on a pipe; the result alone stays."""
+    created = shell("segments", "create", "--name", "One", "--definition", orjson.dumps(DEFINITION).decode()).json["id"]
+
+    piped = shell("segments", "recompute-and-wait", created)
+    shown = shell.on_terminal("segments", "recompute-and-wait", created, "-o", "json").out
+
+    assert (piped.json["id"], piped.err) == (created, "")
+    assert orjson.loads(shown[shown.index("{") :])["id"] == created

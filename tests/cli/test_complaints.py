@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import threading
 import time
 
 import pytest
@@ -13,35 +14,40 @@ def refused(ended, status, *parts):
         assert part in ended.complaint
 
 
-@pytest.mark.parametrize(
-    ("words", "parts"),
-    [
-        (["segmets", "list"], ["no command 'segmets'", "'segments'"]),
-        (["segments", "lst"], ["no command 'lst'", "'list'"]),
-        (["segments", "get"], ["Missing argument 'ID'"]),
-        (["segments", "get", "one"], ["'one' is not a valid integer"]),
-        (["segments", "get", "1", "--colour", "red"], ["No such option '--colour'"]),
-        (["segments", "list", "extra"], ["Unexpected argument 'extra'"]),
-        (["segments", "list", "-o", "xml"], ["'xml' is not one of"]),
-    ],
-)
-def test_a_wrong_command_line_is_status_2(shell, words, parts):
+WRONG_COMMAND_LINES = [
+    (["segmets", "list"], ["no command 'segmets'", "'segments'"]),
+    (["segments", "lst"], ["no command 'lst'", "'list'"]),
+    (["segments", "get"], ["Missing argument 'ID'"]),
+    (["segments", "get", "one"], ["'one' is not a valid integer"]),
+    (["segments", "get", "1", "--colour", "red"], ["No such option '--colour'"]),
+    (["segments", "list", "extra"], ["Unexpected argument 'extra'"]),
+    (["segments", "list", "-o", "xml"], ["'xml' is not one of"]),
+]
+
+UNREADABLE_BODIES = [
+    ('{"name": }', ["Bad JSON", "line 1, column 10"]),
+    ("nowhere.json", ["no file 'nowhere.json'"]),
+    ("@nowhere.json", ["no file nowhere.json"]),
+    ("@.", ["is a directory"]),
+]
+
+UNUSABLE_KEYS = [(None, "SEGOPS_API_KEY"), ("pk_live_1", "public key"), ("hello", "sk_")]
+
+
+def test_a_wrong_command_line_is_status_2(shell):
     """The line names what is wrong, the nearest word, and where the help is."""
-    refused(shell(*words), 2, *parts, "--help`")
+    all_ended = shell.together(*(words for words, _ in WRONG_COMMAND_LINES))
+
+    for ended, (_, parts) in zip(all_ended, WRONG_COMMAND_LINES, strict=True):
+        refused(ended, 2, *parts, "--help`")
 
 
-@pytest.mark.parametrize(
-    ("body", "parts"),
-    [
-        ('{"name": }', ["Bad JSON", "line 1, column 10"]),
-        ("nowhere.json", ["no file 'nowhere.json'"]),
-        ("@nowhere.json", ["no file nowhere.json"]),
-        ("@.", ["is a directory"]),
-    ],
-)
-def test_a_body_that_cannot_be_read_is_status_1(shell, body, parts):
+def test_a_body_that_cannot_be_read_is_status_1(shell):
     """Nothing is sent."""
-    refused(shell("segments", "create", body), 1, *parts)
+    all_ended = shell.together(*(["segments", "create", body] for body, _ in UNREADABLE_BODIES))
+
+    for ended, (_, parts) in zip(all_ended, UNREADABLE_BODIES, strict=True):
+        refused(ended, 1, *parts)
 
 
 def test_bad_json_in_a_file_is_told_with_line_and_column(shell, tmp_path):
@@ -57,14 +63,14 @@ def test_files_that_are_not_utf_8_are_told_with_their_line(shell, tmp_path):
     file = tmp_path / "latin.csv"
     file.write_bytes("sku,name\r\nA,Crème\r\n".encode("latin-1"))
 
-    refused(shell("segments", "create", file), 1, "not UTF-8", "line 2")
-    refused(shell("products", "import-file", file), 1, "not UTF-8", "line 2")
+    for ended in shell.together(["segments", "create", file], ["products", "import-file", file]):
+        refused(ended, 1, "not UTF-8", "line 2")
 
 
 def test_a_missing_catalogue_is_told(shell):
     """By both ways of importing."""
-    refused(shell("products", "import-file", "nowhere.csv"), 1, "no file nowhere.csv")
-    refused(shell("products", "import", "nowhere.csv"), 1, "no file nowhere.csv")
+    for ended in shell.together(["products", "import-file", "nowhere.csv"], ["products", "import", "nowhere.csv"]):
+        refused(ended, 1, "no file nowhere.csv")
 
 
 def test_an_unreadable_catalogue_is_told(shell, tmp_path):
@@ -93,7 +99,7 @@ def test_a_wrong_key_is_told_and_not_shown(shell):
     assert key not in ended.err
 
 
-@pytest.mark.parametrize(("key", "part"), [(None, "SEGOPS_API_KEY"), ("pk_live_1", "public key"), ("hello", "sk_")])
+@pytest.mark.parametrize(("key", "part"), UNUSABLE_KEYS)
 def test_a_key_that_cannot_work_is_told_before_anything_is_sent(shell, key, part):
     """A missing one, a browser's, something else."""
     refused(shell.but(SEGOPS_API_KEY=key)("segments", "list"), 1, part)
@@ -124,14 +130,20 @@ def test_an_answer_that_is_no_json_is_told(shell, web_server):
 
 
 def test_ctrl_c_ends_a_slow_call_with_one_line_and_status_130(shell, web_server):
-    """Well under a second after it."""
-    waiting = shell.but(SEGOPS_API_URL=web_server(lambda _: time.sleep(5)))
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with waiting.start("segments", "list", **pipes) as process:
-        time.sleep(1.5)
+    """At once, not when the server answers."""
+    asked, over = threading.Event(), threading.Event()
+
+    def hang(_):
+        asked.set()
+        over.wait(20)
+
+    waiting = shell.but(SEGOPS_API_URL=web_server(hang))
+    with waiting.start("segments", "list", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert asked.wait(20)
         process.send_signal(signal.SIGINT)
         began = time.monotonic()
         out, complaint = process.communicate(timeout=10)
+    over.set()
 
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 3
     assert (process.returncode, out, complaint) == (130, b"", b"segops-admin: interrupted.\n")
