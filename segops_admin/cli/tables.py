@@ -22,6 +22,8 @@ PIPE_WIDTH = 120
 LEAST_COLUMN = 12
 MOST_COLUMN = 60
 GAP = 2
+NUMBER_WIDTH = 8
+"""Room for numbers that grow on later pages."""
 
 
 def console() -> Console:
@@ -50,7 +52,7 @@ def show_pages(pages: Iterable[Page[Any]]) -> None:
     """Print a long list page by page, in the columns of its first page."""
     columns: dict[str, int] | None = None
     for page in pages:
-        columns = _rows([to_json(item) for item in page], columns)
+        columns = _rows([to_json(item) for item in page], columns, more_follow=True)
     if columns is None:
         click.echo("Nothing found.", err=True)
 
@@ -63,13 +65,13 @@ def _note_rest(page: Page[Any]) -> None:
         click.echo("Nothing found.", err=True)
 
 
-def _rows(items: Sequence[Any], columns: dict[str, int] | None = None) -> dict[str, int]:
+def _rows(items: Sequence[Any], columns: dict[str, int] | None = None, *, more_follow: bool = False) -> dict[str, int]:
     """Print items as rows and return the columns with their widths; the header goes above the first rows only."""
     out = console()
     rows: list[Mapping[str, Any]] = [item if isinstance(item, dict) else {"value": item} for item in items]
     first = columns is None
     if columns is None:
-        columns = _fitted(_widths(rows), out.width)
+        columns = _fitted(_widths(rows, more_follow=more_follow), out.width)
     table = Table(box=None, show_header=first, header_style="bold", pad_edge=False, padding=(0, GAP, 0, 0))
     for name, width in columns.items():
         table.add_column(Text(name), width=width, no_wrap=True, overflow="ellipsis")
@@ -80,12 +82,13 @@ def _rows(items: Sequence[Any], columns: dict[str, int] | None = None) -> dict[s
     return columns
 
 
-def _widths(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+def _widths(rows: Sequence[Mapping[str, Any]], *, more_follow: bool) -> dict[str, int]:
     """Return the keys in order of first appearance, with the width of the widest value; without those never filled."""
     widths: dict[str, int] = {}
     for row in rows:
         for name, value in row.items():
-            widths[name] = min(max(widths.get(name, 0), _cell(value).cell_len), MOST_COLUMN)
+            least = NUMBER_WIDTH if type(value) is int and more_follow else 0
+            widths[name] = min(max(widths.get(name, 0), _cell(value).cell_len, least), MOST_COLUMN)
     return {name: max(width, cell_len(name)) for name, width in widths.items() if width}
 
 

@@ -155,3 +155,15 @@ def test_waiting_leaves_no_progress_behind(shell):
 
     assert (piped.json["id"], piped.err) == (created, "")
     assert orjson.loads(shown[shown.index("{") :])["id"] == created
+
+
+def test_ids_of_later_pages_are_not_cut_off_in_a_table(shell):
+    """The first page sets the columns; numbers grow after it."""
+    rows = [{"sku": f"P-{n}", "name": "Bread"} for n in range(120)]
+    shell("products", "bulk-upsert", "-", stdin=orjson.dumps(rows))
+
+    ended = shell.on_terminal("products", "list", "--all", "--page-size", "5")
+
+    lines = ended.out.splitlines()
+    assert len(lines) == 121
+    assert "…" not in "".join(line.split()[0] for line in lines)

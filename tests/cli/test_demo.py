@@ -85,11 +85,13 @@ def test_the_emulator_says_where_it_is_and_keeps_its_file(shell, tmp_path):
     for expected in (0, 1):
         words = ["emulator", "--db", tmp_path / "data.db", "--api-key", "sk_test_mine"]
         with shell.start(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-            told = dict(process.stdout.readline().strip().split("=") for _ in range(2))
-            client = shell.but(**told)
-            assert client("segments", "list").json["count"] == expected
-            client("segments", "create", "--name", "kept")
-            process.send_signal(signal.SIGINT)
+            try:
+                told = dict(process.stdout.readline().strip().split("=") for _ in range(2))
+                client = shell.but(**told)
+                assert client("segments", "list").json["count"] == expected
+                client("segments", "create", "--name", "kept")
+            finally:
+                process.send_signal(signal.SIGINT)
             assert process.wait(10) == 0
 
 

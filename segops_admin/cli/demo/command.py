@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,8 @@ def command(catalogue: Path | None, output_dir: Path | None, keep_open: bool) ->
         if keep_open:
             click.echo(f"SEGOPS_API_URL={emulator.base_url}\nSEGOPS_API_KEY={emulator.api_key}")
             click.echo("The emulator stays open. Ctrl-C ends it.", err=True)
-            threading.Event().wait()
+            with suppress(KeyboardInterrupt):
+                threading.Event().wait()
 
 
 def _folder(wanted: Path | None) -> Path:
