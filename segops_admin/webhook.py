@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from datetime import datetime, timezone
 from typing import Any
 
-from .core import codec
 from .errors import WebhookVerificationError
 from .records.webhooks import SegmentRecomputed
+from .records.wire import converter, parse
 
 SIGNATURE_HEADER = "X-SegOps-Signature"
 PREFIX = "sha256="
@@ -108,7 +108,7 @@ def _as_bytes(body: bytes | bytearray | str) -> bytes:
 
 def _read_event(raw: bytes) -> SegmentRecomputed:
     try:
-        event = codec.converter().structure(codec.parse(raw), SegmentRecomputed)
+        event = converter().structure(parse(raw), SegmentRecomputed)
     except Exception as error:
         raise WebhookVerificationError("The delivery is signed, but its body is not an event we know.") from error
     if event.event != "segment.recomputed":

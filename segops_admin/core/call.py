@@ -22,7 +22,7 @@ from .refusal import error_from
 from .request import MUTATIONS, query_string
 from .response import Response
 from .retry import Course, RetryPolicy, out_of_time, send_with_retries
-from .transport import Outgoing, Transport, same_origin
+from .transport import MAX_REDIRECTS, Outgoing, Transport, redirect_location, same_origin
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -105,12 +105,18 @@ class Caller:
 
         Source: segops-api.md 8.9 [docs] for both forms.
         """
-        absolute = self.config.origin + url if url.startswith("/") else url
-        ours = same_origin(absolute, self.config.base_url)
-        headers = self._headers(None, None) if ours else {"User-Agent": USER_AGENT}
-        outgoing = Outgoing(method="GET", url=absolute, headers=headers, max_body_bytes=self.config.max_body_bytes)
-        async with self.transport.stream(outgoing) as response:
-            yield response
+        target = self.config.origin + url if url.startswith("/") else url
+        for _ in range(MAX_REDIRECTS + 1):
+            ours = same_origin(target, self.config.base_url)
+            headers = self._headers(None, None) if ours else {"User-Agent": USER_AGENT}
+            outgoing = Outgoing(method="GET", url=target, headers=headers, max_body_bytes=self.config.max_body_bytes)
+            async with self.transport.stream(outgoing) as response:
+                following = redirect_location(target, response)
+                if following is None:
+                    yield response
+                    return
+            target = following
+        raise SegOpsConnectionError(f"The download was redirected more than {MAX_REDIRECTS} times.", method="GET")
 
     def _url(self, request: Request) -> str:
         if not request.path.startswith("/") or "?" in request.path or "#" in request.path:

@@ -20,8 +20,12 @@ from ..errors import SegOpsConfigError, SegOpsConnectionError, SegOpsDecodeError
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
     from ssl import SSLContext
+    from typing import TypeAlias
 
     import aiohttp
+
+    Held: TypeAlias = tuple[aiohttp.ClientSession, AsyncGenerator[None, None]]
+    """A session of ours, and what closes it when its loop or we end."""
 
 CONNECT_TIMEOUT_S = 10.0
 KEEPALIVE_S = 15.0
@@ -60,8 +64,8 @@ class Transport:
     ssl_context: SSLContext | None = None
     trust_env: bool = False
     closed: bool = False
-    _sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = attrs.field(
-        factory=dict["asyncio.AbstractEventLoop", "aiohttp.ClientSession"], init=False
+    _held: dict[asyncio.AbstractEventLoop, Held] = attrs.field(
+        factory=dict["asyncio.AbstractEventLoop", "Held"], init=False
     )
 
     async def attempt(self, outgoing: Outgoing) -> Incoming:
@@ -85,6 +89,7 @@ class Transport:
                     headers=outgoing.headers,
                     data=outgoing.body,
                     allow_redirects=False,
+                    skip_auto_headers=("Content-Type",),
                 ) as response:
                     target = _redirect_target(outgoing.method, url, response)
                     if target is None:
@@ -103,17 +108,17 @@ class Transport:
         """Close the sessions that are ours, on the loops they belong to. Calling it twice is fine."""
         self.closed = True
         running = asyncio.get_running_loop()
-        for loop, session in list(self._sessions.items()):
-            del self._sessions[loop]
-            if loop is running or not loop.is_running():
-                await session.close()
-            else:
-                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(session.close(), loop))
+        for loop in list(self._held):
+            _, ending = self._held.pop(loop)
+            if loop is running:
+                await ending.aclose()
+            elif loop.is_running():
+                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(ending.aclose(), loop))
 
     def forget_sessions(self) -> None:
         """Let go of sessions that a fork has copied: their sockets are the parent's."""
-        _FORGOTTEN.extend(self._sessions.values())
-        self._sessions.clear()
+        _FORGOTTEN.extend(self._held.values())
+        self._held.clear()
 
     async def _session(self) -> aiohttp.ClientSession:
         if self.closed:
@@ -122,11 +127,12 @@ class Transport:
             _check_borrowed(self.borrowed)
             return self.borrowed
         loop = asyncio.get_running_loop()
-        session = self._sessions.get(loop)
-        if session is None:
-            await self._close_orphans()
-            session = self._sessions[loop] = self._new_session()
-        return session
+        held = self._held.get(loop)
+        if held is None:
+            for other in [other for other in self._held if other.is_closed()]:
+                del self._held[other]
+            held = self._held[loop] = await _hold(self._new_session())
+        return held[0]
 
     def _new_session(self) -> aiohttp.ClientSession:
         import aiohttp  # noqa: PLC0415 -- see stream()
@@ -142,20 +148,31 @@ class Transport:
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=self.trust_env,
         )
-        # aiohttp sends GET, PUT and DELETE again by itself when a kept connection turns out closed, uncounted and unseen
+        # aiohttp sends GET, PUT and DELETE again by itself when a kept connection turns out closed: uncounted, unseen
         # by our policy. There is no public switch; tests/test_retry.py notices should this one go.
         session._retry_connection = False  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         return session
 
-    async def _close_orphans(self) -> None:
-        """Close sessions whose loop has ended, as after a second `asyncio.run`."""
-        for loop, session in list(self._sessions.items()):
-            if loop.is_closed():
-                del self._sessions[loop]
-                await session.close()
+
+async def _hold(session: aiohttp.ClientSession) -> Held:
+    """Tie a session's end to its loop's, or to ours if that comes first.
+
+    The loop ends every started async generator before it closes, and one that was dropped. So a client that nobody
+    closed leaves nothing open behind, and "Unclosed client session" is never heard of.
+    """
+
+    async def until_the_end() -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            await session.close()
+
+    ending = until_the_end()
+    await ending.__anext__()
+    return session, ending
 
 
-_FORGOTTEN: list[aiohttp.ClientSession] = []
+_FORGOTTEN: list[Held] = []
 """Kept, so that collecting them does not close or complain of the parent's sockets."""
 
 
@@ -186,11 +203,20 @@ def _as_url(url: str) -> Any:
 
 
 def _redirect_target(method: str, url: str, response: aiohttp.ClientResponse) -> str | None:
+    target = redirect_location(url, response)
+    return target if target is not None and method == "GET" and same_origin(url, target) else None
+
+
+def redirect_location(url: str, response: aiohttp.ClientResponse) -> str | None:
+    """Return where a redirect leads, as an absolute http(s) URL; None for any other answer, or a nonsense one."""
     location = response.headers.get("Location")
-    if response.status not in REDIRECTS or not location or method != "GET":
+    if response.status not in REDIRECTS or not location:
         return None
-    target = urljoin(url, location)
-    return target if same_origin(url, target) else None
+    try:
+        target = urljoin(url, location)
+        return target if _origin(target)[0] in ("http", "https") and _origin(target)[1] else None
+    except ValueError:
+        return None
 
 
 async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from .portal import call, forget, portal, watch
+from .portal import call, portal, watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +37,6 @@ class SyncClient:
         transport = inner._call.transport  # noqa: SLF001 -- the mirror of this very client  # pyright: ignore[reportPrivateUsage]
         if inner._owns_connections:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
             watch(transport)
-            weakref.finalize(self, forget, transport).atexit = False
 
     @classmethod
     def _around(cls, inner: AsyncSegOpsAdmin) -> Self:

@@ -70,11 +70,6 @@ class Portal:
         """Run a plain function on the loop, without waiting for it."""
         self._loop.call_soon_threadsafe(function)
 
-    def close_soon(self, transport: Transport) -> None:
-        """Close a forgotten client's connections, without waiting."""
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(lambda: self._keep(self._loop.create_task(transport.aclose())))
-
     def stop(self) -> None:
         """End the loop and its thread."""
         try:
@@ -82,10 +77,6 @@ class Portal:
         except (RuntimeError, TimeoutError):
             return
         self._thread.join(CLEAN_UP_S)
-
-    def _keep(self, task: asyncio.Task[None]) -> None:
-        _closing.add(task)
-        task.add_done_callback(_closing.discard)
 
 
 class _Errand:
@@ -135,7 +126,6 @@ def _run_loop(ready: Future[Any]) -> None:
 
 _lock = threading.Lock()
 _portal: Portal | None = None
-_closing: set[asyncio.Task[None]] = set()
 _transports: WeakSet[Transport] = WeakSet()
 
 
@@ -155,32 +145,21 @@ def call(function: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs:
 
 
 def watch(transport: Transport) -> None:
-    """Close this transport's connections at the latest when the interpreter ends."""
+    """Remember a blocking client's connections, so that a fork can forget them."""
     _transports.add(transport)
-
-
-def forget(transport: Transport) -> None:
-    """Close the connections of a client that was dropped without `close()`."""
-    _transports.discard(transport)
-    if _portal is not None:
-        _portal.close_soon(transport)
 
 
 def _at_exit() -> None:
     global _portal
     ending, _portal = _portal, None
-    if ending is None:
-        return
-    for transport in list(_transports):
-        ending.call(transport.aclose)
-    ending.stop()
+    if ending is not None:
+        ending.stop()
 
 
 def _after_fork_in_child() -> None:
     global _portal, _lock  # noqa: PLW0603
     _portal = None
     _lock = threading.Lock()
-    _closing.clear()
     for transport in list(_transports):
         transport.forget_sessions()
 
