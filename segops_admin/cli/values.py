@@ -48,7 +48,7 @@ class RecordValue(JsonValue):
         """Read the JSON and build the record."""
         from cattrs import BaseValidationError  # noqa: PLC0415 -- heavy, and this is rare
 
-        from ..core.codec import converter  # noqa: PLC0415
+        from ..records.wire import converter  # noqa: PLC0415
 
         data = super().convert(value, param, ctx)
         try:
