@@ -1,10 +1,52 @@
 """One emulator for the whole run, a tenant of its own for every test, and both faces of the client on it."""
 
+import pathlib
+
 import faces
 import pytest
 from rawserver import RawServer
 
 from segops_admin.emulator import Emulator
+
+
+HERE = pathlib.Path(__file__).parent
+PARTIAL = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config):
+    config.stash[PARTIAL] = []
+
+
+def pytest_deselected(items):
+    for item in items:
+        if item.get_closest_marker("nightly") is None:
+            item.config.stash[PARTIAL].append(f"{item.name} was deselected")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    """Put last what judges all tests before it, and note what keeps this run from being a whole one."""
+    items.sort(key=lambda item: "journeys" in getattr(item, "fixturenames", ()))
+    missing = {path.name for path in HERE.glob("test_*.py")} - {item.path.name for item in items}
+    chosen = [argument for argument in config.args if "::" in argument]
+    config.stash[PARTIAL] += [f"{name} was not collected" for name in sorted(missing)]
+    config.stash[PARTIAL] += [f"only {argument} was asked for" for argument in chosen]
+
+
+@pytest.fixture(scope="session")
+def _journeys():
+    return []
+
+
+@pytest.fixture
+def journeys(_journeys, pytestconfig):
+    """Return what every test did: its face, the methods it took, the requests of its tenant that went well.
+
+    Tests that ask for this run last; where only a part of the suite runs they are skipped.
+    """
+    if pytestconfig.stash[PARTIAL]:
+        pytest.skip(f"only a part of the suite ran: {pytestconfig.stash[PARTIAL][0]}")
+    return _journeys
 
 
 @pytest.fixture(scope="session")
@@ -61,18 +103,30 @@ def face(request):
 
 
 @pytest.fixture
-async def connect(face, emulator, tenant):
+async def connect(face, emulator, tenant, _journeys):
     """Return a function that makes a client of this face with any options; all are closed at the end."""
-    made = []
+    made, taken = [], set()
 
     def make(**options):
         options = {"api_key": tenant.api_key, "base_url": emulator.base_url, "poll_interval": 0.02, **options}
-        made.append(faces.client(face, **options))
+        made.append(faces.Noted(faces.client(face, **options), taken))
         return made[-1]
 
     yield make
     for client in made:
         await client.aclose()
+    if taken:
+        _journeys.append((face, taken, _went_well(emulator, tenant)))
+
+
+def _went_well(emulator, tenant):
+    """Return method and path, as sent, of each of the tenant's requests that was answered with 2xx or 3xx."""
+    return {
+        (entry.method, entry.raw_path.partition("?")[0].removeprefix("/api"))
+        for entry in emulator.requests
+        if entry.tenant == tenant.slug or (entry.tenant is None and f"/{tenant.slug}/" in entry.raw_path)
+        if entry.status is not None and entry.status < 400
+    }
 
 
 @pytest.fixture

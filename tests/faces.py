@@ -22,6 +22,45 @@ def client(face, **options):
     return Awaited(SegOpsAdmin(**options), AsyncSegOpsAdmin)
 
 
+class Noted:
+    """A client of either face that writes down which methods a test takes from it; all else passes through."""
+
+    def __init__(self, client, taken):
+        self._client = client
+        self._taken = taken
+
+    def __repr__(self):
+        return repr(self._client)
+
+    def __getattr__(self, name):
+        value = getattr(self._client, name)
+        return NotedNamespace(value, name, self._taken) if name in namespaces() else value
+
+    def with_options(self, **options):
+        return Noted(self._client.with_options(**options), self._taken)
+
+    async def __aenter__(self):
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc):
+        await self._client.__aexit__(*exc)
+
+
+class NotedNamespace:
+    """A namespace that adds `namespace.method` to what was taken."""
+
+    def __init__(self, namespace, name, taken):
+        self._namespace = namespace
+        self._name = name
+        self._taken = taken
+
+    def __getattr__(self, name):
+        method = getattr(self._namespace, name)
+        self._taken.add(f"{self._name}.{name}")
+        return method
+
+
 class Awaited:
     """A blocking client as an awaited one."""
 
