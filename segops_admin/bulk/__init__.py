@@ -1,1 +1,1 @@
-"""Bringing many rows in."""
+"""Bringing many rows in: read → chunk → send with an adaptive window → journal."""

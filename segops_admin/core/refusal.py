@@ -60,7 +60,7 @@ def _complaint(body: Any, response: Response) -> str:
     """Say in words what the server complains about."""
     if is_object(body):
         detail = body.get("detail")
-        text = str(detail) if isinstance(detail, str) else "; ".join(_flattened(body, ""))
+        text = str(detail) if isinstance(detail, str) else words(body)
     elif isinstance(body, str) and "<" in body[:100]:
         text = f"a page of {response.headers.get('Content-Type', 'unknown type')}, not the API's JSON"
     else:
@@ -69,6 +69,11 @@ def _complaint(body: Any, response: Response) -> str:
         text = f"a redirect to {response.headers.get('Location', 'nowhere')!r}, which is not followed"
     text = text[:BODY_EXCERPT]
     return text if text.endswith((".", "!", "?")) else text + "."
+
+
+def words(errors: Any) -> str:
+    """Say nested field errors in one line."""
+    return "; ".join(_flattened(errors, ""))
 
 
 def _flattened(errors: Any, where: str) -> list[str]:
@@ -82,4 +87,5 @@ def _flattened(errors: Any, where: str) -> list[str]:
     if is_array(errors) and any(is_object(item) or is_array(item) for item in errors):
         return [line for index, inner in enumerate(errors) for line in _flattened(inner, f"{where}.{index}")]
     texts = errors if is_array(errors) else [errors]
-    return [f"{where}: {' '.join(str(text) for text in texts)}"] if texts else []
+    said = " ".join(str(text) for text in texts)
+    return [f"{where}: {said}" if where else said] if texts else []

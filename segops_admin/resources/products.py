@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from typing_extensions import Unpack
 
 from .. import jobs
-from ..bulk import upsert
+from ..bulk.engine import ChunkStream, Options, bulk_upsert
+from ..bulk.rows import Rows
 from ..catalogue import read_catalogue
 from ..core.request import File, Repeat, Request, merged, path
+from ..errors import SegOpsInputError
 from ..paging import Pager
 from ..records.base import JSON
 from ..records.bulk import BulkUpsertResult
@@ -96,14 +98,72 @@ class AsyncProducts(AsyncCollection[Product]):
         return await self._update(id, body, method, fields, idempotency_key)
 
     async def bulk_upsert(
-        self, rows: Iterable[Mapping[str, Any]], *, idempotency_key: str | None = None
+        self,
+        rows: Rows,
+        *,
+        chunk_size: int = 500,
+        max_bytes: int = 2000000,
+        concurrency: int = 4,
+        journal: str | Path | None = None,
+        on_progress: Callable[[BulkUpsertResult], Any] | None = None,
+        on_error: Literal["collect", "raise"] = "collect",
+        errors_path: str | Path | None = None,
+        idempotency_key: str | None = None,
     ) -> BulkUpsertResult:
-        """Create or update products by sku, in one request, and return what became of the rows.
+        """Create or update products by sku, in flat memory, and return what became of the rows.
 
-        rows: flat; every key besides `sku` and `name` becomes product data.
+        rows: flat; every key besides `sku` and `name` becomes product data. A list that fits in one chunk is one
+        request;
+        any iterable, async iterable, pandas or polars frame, Arrow table, or path to .csv, .tsv, .jsonl (or .gz),
+        .parquet.
+        chunk_size, max_bytes: the most rows and bytes of one request. concurrency: most requests at once; a server that
+        objects or slows down gets fewer.
+        journal: a file that makes the import resumable after any end: call again with the same rows and options.
+        on_progress: called with the result so far after every chunk. errors_path: refused rows as JSON Lines.
+        on_error: `collect` tells refused rows in the result, `raise` stops at the first.
+        A sku that occurs more than once ends with its last row's values.
+        Raises BulkUpsertError for what stops the whole import: its `.result` says how far it came. What the rows
+        themselves raise comes out as it is.
         Source: segops-api.md 11.3 [sdk] [docs]; the answer's shape [inferred].
         """
-        return await upsert.in_one_call(self._call, rows, idempotency_key=idempotency_key)
+        if on_error not in ("collect", "raise"):
+            raise SegOpsInputError(f"on_error must be collect or raise, not {on_error!r}.")
+        stream = self.bulk_upsert_stream(
+            rows,
+            chunk_size=chunk_size,
+            max_bytes=max_bytes,
+            concurrency=concurrency,
+            journal=journal,
+            errors_path=errors_path,
+            idempotency_key=idempotency_key,
+        )
+        return await bulk_upsert(stream, on_progress, stop_on_failure=on_error == "raise")
+
+    def bulk_upsert_stream(
+        self,
+        rows: Rows,
+        *,
+        chunk_size: int = 500,
+        max_bytes: int = 2000000,
+        concurrency: int = 4,
+        journal: str | Path | None = None,
+        errors_path: str | Path | None = None,
+        idempotency_key: str | None = None,
+    ) -> ChunkStream:
+        """Return an iterator over the finished chunks of an import, as they finish; `.result()` has the figures so far.
+
+        The arguments are those of `bulk_upsert`. Nothing is read or sent before the first chunk is asked for.
+        Source: segops-api.md 11.3 [sdk] [docs].
+        """
+        options = Options(
+            chunk_size=chunk_size,
+            max_bytes=max_bytes,
+            concurrency=concurrency,
+            journal=journal,
+            errors_path=errors_path,
+            idempotency_key=idempotency_key,
+        )
+        return ChunkStream(self._call, rows, options)
 
     async def facets(self) -> JSON:
         """Return the distinct values of each string and array field: at most 100, from the first 1,000 products.

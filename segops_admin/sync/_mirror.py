@@ -9,18 +9,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..client import AsyncSegOpsAdmin
-from .base import SyncClient, SyncNamespace, SyncPager
+from .base import SyncChunkStream, SyncClient, SyncNamespace, SyncPager
 from .portal import call
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from ssl import SSLContext
 
     import aiohttp
     from typing_extensions import Self, Unpack
 
+    from ..bulk.rows import Rows
     from ..core.events import CallEvent
     from ..records.activations import Activation, ActivationFields
     from ..records.analytics import ConnectorHealth, Overlap, Overview, SegmentTrend, Usage
@@ -696,13 +697,74 @@ class Products(SyncNamespace["AsyncProducts"]):
         """
         return call(self._inner.update, id, body, method, idempotency_key=idempotency_key, **fields)
 
-    def bulk_upsert(self, rows: Iterable[Mapping[str, Any]], *, idempotency_key: str | None = None) -> BulkUpsertResult:
-        """Create or update products by sku, in one request, and return what became of the rows.
+    def bulk_upsert(
+        self,
+        rows: Rows,
+        *,
+        chunk_size: int = 500,
+        max_bytes: int = 2000000,
+        concurrency: int = 4,
+        journal: str | Path | None = None,
+        on_progress: Callable[[BulkUpsertResult], Any] | None = None,
+        on_error: Literal["collect", "raise"] = "collect",
+        errors_path: str | Path | None = None,
+        idempotency_key: str | None = None,
+    ) -> BulkUpsertResult:
+        """Create or update products by sku, in flat memory, and return what became of the rows.
 
-        rows: flat; every key besides `sku` and `name` becomes product data.
+        rows: flat; every key besides `sku` and `name` becomes product data. A list that fits in one chunk is one
+        request;
+        any iterable, async iterable, pandas or polars frame, Arrow table, or path to .csv, .tsv, .jsonl (or .gz),
+        .parquet.
+        chunk_size, max_bytes: the most rows and bytes of one request. concurrency: most requests at once; a server that
+        objects or slows down gets fewer.
+        journal: a file that makes the import resumable after any end: call again with the same rows and options.
+        on_progress: called with the result so far after every chunk. errors_path: refused rows as JSON Lines.
+        on_error: `collect` tells refused rows in the result, `raise` stops at the first.
+        A sku that occurs more than once ends with its last row's values.
+        Raises BulkUpsertError for what stops the whole import: its `.result` says how far it came. What the rows
+        themselves raise comes out as it is.
         Source: segops-api.md 11.3 [sdk] [docs]; the answer's shape [inferred].
         """
-        return call(self._inner.bulk_upsert, rows, idempotency_key=idempotency_key)
+        return call(
+            self._inner.bulk_upsert,
+            rows,
+            chunk_size=chunk_size,
+            max_bytes=max_bytes,
+            concurrency=concurrency,
+            journal=journal,
+            on_progress=on_progress,
+            on_error=on_error,
+            errors_path=errors_path,
+            idempotency_key=idempotency_key,
+        )
+
+    def bulk_upsert_stream(
+        self,
+        rows: Rows,
+        *,
+        chunk_size: int = 500,
+        max_bytes: int = 2000000,
+        concurrency: int = 4,
+        journal: str | Path | None = None,
+        errors_path: str | Path | None = None,
+        idempotency_key: str | None = None,
+    ) -> SyncChunkStream:
+        """Return an iterator over the finished chunks of an import, as they finish; `.result()` has the figures so far.
+
+        The arguments are those of `bulk_upsert`. Nothing is read or sent before the first chunk is asked for.
+        Source: segops-api.md 11.3 [sdk] [docs].
+        """
+        inner = self._inner.bulk_upsert_stream(
+            rows,
+            chunk_size=chunk_size,
+            max_bytes=max_bytes,
+            concurrency=concurrency,
+            journal=journal,
+            errors_path=errors_path,
+            idempotency_key=idempotency_key,
+        )
+        return SyncChunkStream(inner)
 
     def facets(self) -> JSON:
         """Return the distinct values of each string and array field: at most 100, from the first 1,000 products.

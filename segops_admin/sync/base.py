@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from ..bulk.engine import ChunkStream
     from ..client import AsyncSegOpsAdmin
     from ..paging import Pager
+    from ..records.bulk import BulkUpsertResult, ChunkResult
     from ..records.page import Page
 
 T = TypeVar("T")
@@ -61,6 +63,33 @@ class SyncClient:
 
     def __reduce__(self) -> Any:
         return self._inner.__reduce__()
+
+
+class SyncChunkStream:
+    """An import under way, chunk by chunk with `for`; `close()` stops it, and what was acknowledged stays so."""
+
+    def __init__(self, stream: ChunkStream) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> ChunkResult:
+        chunk = call(self._next)
+        if chunk is None:
+            raise StopIteration
+        return chunk
+
+    async def _next(self) -> ChunkResult | None:
+        return await anext(self._stream, None)
+
+    def result(self) -> BulkUpsertResult:
+        """Return the figures over the chunks told of so far."""
+        return self._stream.result()
+
+    def close(self) -> None:
+        """Stop: what is in flight is cancelled. Calling it twice is fine."""
+        call(self._stream.aclose)
 
 
 class SyncPager(Generic[T]):

@@ -28,7 +28,7 @@ from __future__ import annotations
 
 '''
 
-WORDS = {"AsyncSegOpsAdmin": "SegOpsAdmin", "Pager[": "SyncPager["}
+WORDS = {"AsyncSegOpsAdmin": "SegOpsAdmin", "Pager[": "SyncPager[", "ChunkStream": "SyncChunkStream"}
 """What is spelled otherwise on the blocking face."""
 
 
@@ -83,7 +83,12 @@ def _method(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     if isinstance(node, ast.AsyncFunctionDef):
         result = f"call({', '.join([f'self._inner.{node.name}', *passed])})"
     else:
-        result = f"SyncPager(self._inner.{node.name}({', '.join(passed)}))"
+        kind = _blocking(ast.unparse(node.returns or ast.Constant(None))).partition("[")[0]
+        inner = f"self._inner.{node.name}({', '.join(passed)})"
+        if len(f"        return {kind}({inner})") > WIDTH:
+            made = [_wrapped(f"inner = {inner}", 8), f"        return {kind}(inner)"]
+            return "\n".join([_signature(node), _docstring(node, 8), *made])
+        result = f"{kind}({inner})"
     return "\n".join([_signature(node), _docstring(node, 8), _wrapped(f"return {result}", 8)])
 
 
@@ -200,7 +205,7 @@ def _imports(trees: dict[str, ast.Module], body: str) -> str:
                 found.setdefault(source, set()).add(node.name)
     now = {"functools": found.pop("functools"), "typing": found.pop("typing")}
     client = found["..client"] & {"AsyncSegOpsAdmin"}
-    bases = {"SyncClient", "SyncNamespace", "SyncPager"}
+    bases = {"SyncChunkStream", "SyncClient", "SyncNamespace", "SyncPager"}
     later = {module: names - client for module, names in found.items() if names - client}
     return _write_imports(now, {"..client": client, ".base": bases, ".portal": {"call"}}, plain, later)
 

@@ -1,0 +1,207 @@
+"""Rows cut into request bodies: by count, by encoded bytes, each row encoded once in the common case.
+
+A batch is encoded whole; only when that body is too large, or a row in it has no JSON form, is it taken apart row by
+row.
+Inside a chunk the last row of a sku wins. The cut depends on nothing but the rows and the limits, so that an import
+that is taken up again makes the same chunks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import attrs
+
+from ..core import codec
+from ..errors import SegOpsInputError
+from ..records.bulk import FailedRow
+from .rows import Unreadable
+
+OPEN, CLOSE = b'{"products":[', b"]}"
+
+
+@attrs.frozen(kw_only=True)
+class Chunk:
+    """Rows on their way in one request."""
+
+    first: int
+    """Place of the first row it takes up, from 0."""
+    rows: int
+    """How many rows of the source it takes up, refused and replaced ones included."""
+    places: Sequence[int]
+    """Place in the source of each row sent."""
+    products: Sequence[Mapping[str, Any]]
+    """The rows sent."""
+    skus: frozenset[str]
+    body: bytes
+    refused: list[FailedRow] = attrs.field(factory=list[FailedRow])
+    """Rows that could not be sent."""
+    replaced: int = 0
+    """Rows that a later row of the same sku in this chunk replaced."""
+
+    def key(self, identity: str) -> str:
+        """Return the idempotency key: the same for the same import, place and content, after a restart too."""
+        digest = hashlib.sha256(f"{identity}\n{self.first}\n".encode() + self.body).digest()
+        return str(uuid.UUID(bytes=digest[:16], version=4))
+
+    def halves(self) -> list[Chunk]:
+        """Cut the rows sent in two."""
+        middle = len(self.places) // 2
+        return [self._part(slice(None, middle)), self._part(slice(middle, None))]
+
+    def without(self, blamed: set[int]) -> Chunk:
+        """Leave out the rows at these positions of the request."""
+        kept = [position for position in range(len(self.places)) if position not in blamed]
+        return _chunk([self.places[position] for position in kept], [self.products[position] for position in kept])
+
+    def _part(self, part: slice) -> Chunk:
+        return _chunk(self.places[part], self.products[part])
+
+
+def _chunk(places: Sequence[int], products: Sequence[Mapping[str, Any]]) -> Chunk:
+    return Chunk(
+        first=places[0] if places else 0,
+        rows=len(places),
+        places=places,
+        products=products,
+        skus=_skus(products),
+        body=_body([codec.encode(product) for product in products]),
+    )
+
+
+def cut(batch: list[Any], first: int, max_bytes: int) -> Iterator[Chunk]:
+    """Make the chunks of a batch: one, or more where its body would exceed `max_bytes`."""
+    places, products, refused, replaced = _select(batch, first)
+    body = _encoded_whole(products)
+    if body is not None and len(body) <= max_bytes:
+        yield Chunk(
+            first=first,
+            rows=len(batch),
+            places=places,
+            products=products,
+            skus=_skus(products),
+            body=body,
+            refused=refused,
+            replaced=replaced,
+        )
+        return
+    yield from _cut_row_by_row(batch, first, places, products, refused, replaced, max_bytes)
+
+
+def _select(batch: list[Any], first: int) -> tuple[Sequence[int], Sequence[Mapping[str, Any]], list[FailedRow], int]:
+    """Choose the rows to send: those that are mappings with a sku, of each sku the last."""
+    try:
+        latest = {row["sku"]: row for row in batch}
+    except (KeyError, TypeError, IndexError):
+        return _select_one_by_one(batch, first)
+    if len(latest) == len(batch) and set(map(type, latest)) <= {str} and "" not in latest:
+        return range(first, first + len(batch)), batch, [], 0
+    return _select_one_by_one(batch, first)
+
+
+def _select_one_by_one(
+    batch: list[Any], first: int
+) -> tuple[Sequence[int], Sequence[Mapping[str, Any]], list[FailedRow], int]:
+    chosen: dict[str, tuple[int, Mapping[str, Any]]] = {}
+    refused: list[FailedRow] = []
+    replaced = 0
+    for place, row in enumerate(batch, first):
+        problem = _problem(row)
+        if problem is not None:
+            refused.append(FailedRow(index=place, sku=None, reason=problem))
+            continue
+        replaced += chosen.pop(str(row["sku"]), None) is not None
+        chosen[str(row["sku"])] = (place, row)
+    return [place for place, _ in chosen.values()], [row for _, row in chosen.values()], refused, replaced
+
+
+def _problem(row: Any) -> str | None:
+    if isinstance(row, Unreadable):
+        return row.reason
+    if not isinstance(row, Mapping):
+        return f"a row must be a dictionary, not {type(row).__name__}"
+    sku = cast("Mapping[str, Any]", row).get("sku")
+    if isinstance(sku, bool) or not isinstance(sku, (str, int)) or not str(sku).strip():
+        return "sku is required"
+    return None
+
+
+def _encoded_whole(products: Sequence[Any]) -> bytes | None:
+    """Encode all rows at once; None when one of them has no JSON form."""
+    try:
+        body = codec.encode({"products": products})
+    except SegOpsInputError:
+        return None
+    # A number that JSON lacks is written as null without a word: worth a look only where there is a null at all.
+    return None if b"null" in body and any(map(_has_unwritable_number, products)) else body
+
+
+def _cut_row_by_row(
+    batch: list[Any],
+    first: int,
+    places: Sequence[int],
+    products: Sequence[Mapping[str, Any]],
+    refused: list[FailedRow],
+    replaced: int,
+    max_bytes: int,
+) -> Iterator[Chunk]:
+    groups: list[list[tuple[int, Mapping[str, Any], bytes]]] = [[]]
+    size = 0
+    for place, product in zip(places, products, strict=True):
+        try:
+            encoded = _encoded_row(product)
+        except SegOpsInputError as error:
+            refused.append(FailedRow(index=place, sku=str(product["sku"]), reason=str(error)))
+            continue
+        if groups[-1] and size + len(encoded) + 1 > max_bytes - len(OPEN) - len(CLOSE):
+            groups.append([])
+            size = 0
+        groups[-1].append((place, product, encoded))
+        size += len(encoded) + 1
+    yield from _grouped(groups, first, first + len(batch), sorted(refused, key=lambda row: row.index), replaced)
+
+
+def _grouped(groups: Any, first: int, end: int, refused: list[FailedRow], replaced: int) -> Iterator[Chunk]:
+    """Make a chunk of each group; what was refused and replaced is told with the first of them."""
+    starts = [first, *(group[0][0] for group in groups[1:]), end]
+    for number, group in enumerate(groups):
+        products = [product for _, product, _ in group]
+        yield Chunk(
+            first=starts[number],
+            rows=starts[number + 1] - starts[number],
+            places=[place for place, _, _ in group],
+            products=products,
+            skus=_skus(products),
+            body=_body([encoded for _, _, encoded in group]),
+            refused=refused if number == 0 else [],
+            replaced=replaced if number == 0 else 0,
+        )
+
+
+def _encoded_row(product: Mapping[str, Any]) -> bytes:
+    if _has_unwritable_number(product):
+        raise SegOpsInputError("it holds a number that JSON has no form for (NaN or infinity)")
+    try:
+        return codec.encode(product)
+    except SegOpsInputError as error:
+        raise SegOpsInputError(f"it has no JSON form: {error.__cause__ or error}") from error
+
+
+def _has_unwritable_number(value: Any) -> bool:
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    if isinstance(value, Mapping):
+        return any(map(_has_unwritable_number, cast("Mapping[str, Any]", value).values()))
+    return isinstance(value, (list, tuple)) and any(map(_has_unwritable_number, cast("list[Any]", value)))
+
+
+def _skus(products: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    return frozenset([str(product["sku"]) for product in products])
+
+
+def _body(rows: list[bytes]) -> bytes:
+    return OPEN + b",".join(rows) + CLOSE

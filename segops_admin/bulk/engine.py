@@ -1,0 +1,210 @@
+"""An import under way: reads chunks only as fast as they are sent, keeps several in flight, tells of each as it ends.
+
+Two chunks that share a sku are never in flight together, and chunks start in the order of the source, so that a sku's
+last row wins whatever the concurrency. An object and not a generator: nothing is held open while the caller works.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections import deque
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from ..config import check_number
+from ..errors import BulkUpsertError, SegOpsError, SegOpsInputError
+from ..records.base import is_array
+from .chunks import Chunk, cut
+from .journal import Journal, JournalFullError
+from .rows import Rows, read_batches
+from .send import Sender
+from .tally import Tally
+from .window import Window
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+    from pathlib import Path
+
+    from ..core.call import Caller
+    from ..records.bulk import BulkUpsertResult, ChunkResult
+
+
+@attrs.frozen(kw_only=True)
+class Options:
+    """How to import."""
+
+    chunk_size: int
+    max_bytes: int
+    """Two million by default: below the 2.5 MB at which Django refuses a body unless told otherwise."""
+    concurrency: int
+    journal: str | Path | None = None
+    errors_path: str | Path | None = None
+    idempotency_key: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        for name in ("chunk_size", "max_bytes", "concurrency"):
+            if type(getattr(self, name)) is not int:
+                raise SegOpsInputError(f"{name} must be an integer, not {getattr(self, name)!r}.")
+            check_number(name, getattr(self, name), least=1)
+
+
+class ChunkStream:
+    """An import under way, chunk by chunk with `async for`; `aclose()` stops it, and what was acknowledged stays so."""
+
+    def __init__(self, call: Caller, rows: Rows, options: Options) -> None:
+        self._call = call
+        self._options = options
+        self._rows = rows
+        self._reading = self._read()
+        self._window = Window(options.concurrency)
+        self._in_flight: dict[asyncio.Task[ChunkResult], Chunk] = {}
+        self._held_back: Chunk | None = None
+        self._has_more = True
+        self._finished: deque[ChunkResult] = deque()
+        self._journal: Journal | None = None
+        self._sender: Sender | None = None
+        self._closed = False
+        self.tally = Tally(options.errors_path)
+
+    def __aiter__(self) -> ChunkStream:
+        return self
+
+    async def __anext__(self) -> ChunkResult:
+        try:
+            result = await self._next()
+        except BaseException:
+            await self.aclose()
+            raise
+        if result is None:
+            await self.aclose()
+            raise StopAsyncIteration
+        self.tally.add(result)
+        return result
+
+    def result(self) -> BulkUpsertResult:
+        """Return the figures over the chunks told of so far."""
+        return self.tally.result()
+
+    async def aclose(self) -> None:
+        """Stop: cancel what is in flight, wait until it is gone, close the journal. Calling it twice is fine."""
+        if self._closed:
+            return
+        self._closed = True
+        self._has_more = False
+        tasks = list(self._in_flight)
+        self._in_flight.clear()
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        await self._reading.aclose()
+        if self._journal is not None:
+            await self._journal.close()
+        self.tally.close()
+
+    async def _next(self) -> ChunkResult | None:
+        if self._closed:
+            return None
+        sender = self._sender or await self._open()
+        while not self._finished:
+            await self._fill(sender)
+            if self._finished:
+                break
+            if not self._in_flight:
+                return None
+            await self._wait_for_one()
+        return self._finished.popleft()
+
+    async def _open(self) -> Sender:
+        options = self._options
+        identity = options.idempotency_key or str(uuid.uuid4())
+        if options.journal is not None:
+            facts = {name: getattr(options, name) for name in ("chunk_size", "max_bytes")}
+            try:
+                self._journal = await Journal.open(options.journal, {**facts, "root": self._call.config.base_url})
+            except JournalFullError as error:
+                raise self._stopped(error) from error
+            identity = self._journal.identity
+        is_one_request = is_array(self._rows) and len(self._rows) <= options.chunk_size
+        only_key = options.idempotency_key if is_one_request else None
+        self._sender = Sender.over(self._call, self._window, identity, only_key)
+        return self._sender
+
+    async def _read(self) -> AsyncGenerator[Chunk, None]:
+        first = 0
+        async with aclosing(read_batches(self._rows, self._options.chunk_size)) as batches:
+            async for batch in batches:
+                for chunk in cut(batch, first, self._options.max_bytes):
+                    yield chunk
+                first += len(batch)
+
+    async def _fill(self, sender: Sender) -> None:
+        """Start chunks while the window allows and no chunk in flight shares a sku with the next one."""
+        while self._has_more and len(self._in_flight) < self._window.size and not self._finished:
+            chunk = self._held_back or await anext(self._reading, None)
+            self._held_back = None
+            if chunk is None:
+                self._has_more = False
+                return
+            if any(not chunk.skus.isdisjoint(other.skus) for other in self._in_flight.values()):
+                self._held_back = chunk
+                return
+            known = await self._journal.find(chunk) if self._journal is not None else None
+            if known is not None:
+                self._finished.append(known)
+                return
+            self._in_flight[asyncio.create_task(self._bring_in(sender, chunk))] = chunk
+
+    async def _bring_in(self, sender: Sender, chunk: Chunk) -> ChunkResult:
+        result = await sender.store(chunk)
+        if self._journal is not None:
+            await self._journal.record(chunk, result)
+        return result
+
+    async def _wait_for_one(self) -> None:
+        done, _ = await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            del self._in_flight[task]
+        failures = [error for task in done if (error := task.exception()) is not None]
+        self._finished.extend(task.result() for task in done if task.exception() is None)
+        if failures:
+            self.tally.add_all(self._finished)
+            raise self._stopped(failures[0]) from failures[0]
+
+    def _stopped(self, error: BaseException) -> BaseException:
+        """Say of what ends an import how far it came."""
+        if not isinstance(error, (SegOpsError, JournalFullError)):
+            return error
+        result = self.tally.result()
+        again = (
+            "Call again with the same rows and journal to go on."
+            if self._options.journal
+            else "Rows repeat harmlessly."
+        )
+        return BulkUpsertError(
+            f"The import stopped with {result.stored:,} of {result.rows:,} finished rows stored: {error} {again}",
+            result=result,
+        )
+
+
+async def bulk_upsert(
+    stream: ChunkStream,
+    on_progress: Callable[[BulkUpsertResult], Any] | None,
+    *,
+    stop_on_failure: bool,
+) -> BulkUpsertResult:
+    """Bring all rows in and return the result."""
+    try:
+        async for chunk in stream:
+            if on_progress is not None:
+                on_progress(stream.result())
+            if stop_on_failure and chunk.failed:
+                row = chunk.failed[0]
+                what = f"Row {row.index} (sku {row.sku}) was not stored: {row.reason}."
+                raise BulkUpsertError(what, result=stream.result())
+    finally:
+        await stream.aclose()
+    return stream.result()

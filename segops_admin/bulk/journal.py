@@ -1,0 +1,196 @@
+"""Which chunks the server has acknowledged, on disk, so that an import that was killed goes on where it was.
+
+SQLite in WAL mode with `synchronous=FULL`: what `record` has returned survives kill -9 and power loss. A row per
+finished
+chunk, found by the place of its first row and compared by its key, which stands for its content. Finished chunks are
+not a prefix of the source, so nothing is resumed by offset. Written on a thread; acknowledgements that arrive together
+share one commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from ..errors import SegOpsInputError
+from ..records.bulk import ChunkResult, FailedRow
+
+if TYPE_CHECKING:
+    from .chunks import Chunk
+
+APPLICATION_ID = 0x5E60B5
+"""Marks an SQLite file as a journal of ours."""
+
+SCHEMA = f"""
+PRAGMA application_id = {APPLICATION_ID};
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE chunks (
+  first INTEGER PRIMARY KEY, rows INTEGER NOT NULL, key TEXT NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT
+  NULL, stored INTEGER NOT NULL, skipped INTEGER NOT NULL, failed TEXT NOT NULL
+);
+"""
+
+
+class JournalFullError(Exception):
+    """The disk took no more of the journal."""
+
+
+class Journal:
+    """The acknowledged chunks of one import."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, thread: ThreadPoolExecutor, identity: str, known: set[int]
+    ) -> None:
+        self.identity = identity
+        """Names the import in the keys of its chunks, the same over all its runs."""
+        self._connection = connection
+        self._thread = thread
+        self._known = known
+        self._pending: list[tuple[Any, ...]] = []
+        self._turn = asyncio.Lock()
+        self._failure: JournalFullError | None = None
+
+    @classmethod
+    async def open(cls, path: str | Path, options: dict[str, Any]) -> Journal:
+        """Open a journal, or begin one. Raises SegOpsInputError for one of another import, in use, or damaged."""
+        thread = ThreadPoolExecutor(1, "segops-journal")
+        try:
+            connection, identity, known = await _run(thread, _open, Path(path), options)
+        except BaseException:
+            thread.shutdown(wait=False)
+            raise
+        return cls(connection, thread, identity, known)
+
+    async def find(self, chunk: Chunk) -> ChunkResult | None:
+        """Return what became of a chunk in an earlier run, or None; refuse rows that are others than then."""
+        if chunk.first not in self._known:
+            return None
+        row = await _run(self._thread, _find, self._connection, chunk.first)
+        rows, key, created, updated, stored, skipped, failed = row
+        if (rows, key) != (chunk.rows, chunk.key(self.identity)):
+            raise SegOpsInputError(
+                f"The journal is of other rows: from row {chunk.first} on they differ from those it has as stored. "
+                "Give the source it was begun with, or another journal."
+            )
+        return ChunkResult(
+            first=chunk.first,
+            rows=rows,
+            created=created,
+            updated=updated,
+            stored=stored,
+            skipped=skipped,
+            failed=[FailedRow(index=index, sku=sku, reason=reason) for index, sku, reason in orjson.loads(failed)],
+            resumed=True,
+        )
+
+    async def record(self, chunk: Chunk, result: ChunkResult) -> None:
+        """Write that a chunk is finished; it is on disk when this returns. Raises JournalFullError."""
+        failed = orjson.dumps([(row.index, row.sku, row.reason) for row in result.failed]).decode()
+        key = chunk.key(self.identity)
+        figures = (result.created, result.updated, result.stored, result.skipped)
+        self._pending.append((chunk.first, chunk.rows, key, *figures, failed))
+        async with self._turn:
+            if self._failure is not None:
+                raise self._failure
+            if self._pending:  # unless who had the turn before took ours along
+                rows, self._pending = self._pending, []
+                await asyncio.shield(self._write(rows))
+
+    async def close(self) -> None:
+        """Close the file, after what is being written."""
+        try:
+            await _run(self._thread, self._connection.close)
+        finally:
+            self._thread.shutdown(wait=False)
+
+    async def _write(self, rows: list[tuple[Any, ...]]) -> None:
+        try:
+            await _run(self._thread, _insert, self._connection, rows)
+        except JournalFullError as error:
+            self._failure = error
+            raise
+
+
+async def _run(thread: ThreadPoolExecutor, function: Any, *arguments: Any) -> Any:
+    try:
+        return await asyncio.get_running_loop().run_in_executor(thread, function, *arguments)
+    except sqlite3.OperationalError as error:
+        if _is_full(error):
+            raise JournalFullError(f"The journal could not be written: {error}.") from error
+        raise
+
+
+def _is_full(error: sqlite3.Error) -> bool:
+    return "full" in str(error) or "disk I/O" in str(error)
+
+
+def _insert(connection: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> None:
+    with connection:
+        connection.executemany("INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+def _find(connection: sqlite3.Connection, first: int) -> tuple[Any, ...]:
+    found: tuple[Any, ...] = connection.execute(
+        "SELECT rows, key, created, updated, stored, skipped, failed FROM chunks WHERE first = ?", (first,)
+    ).fetchone()
+    return found
+
+
+def _open(path: Path, options: dict[str, Any]) -> tuple[sqlite3.Connection, str, set[int]]:
+    if not path.parent.is_dir():
+        raise SegOpsInputError(f"The journal {path} cannot be made: there is no folder {path.parent}.")
+    connection = sqlite3.connect(path, timeout=0.5, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        identity = _identity(connection, path, options)
+        known = {first for (first,) in connection.execute("SELECT first FROM chunks")}
+    except sqlite3.OperationalError as error:
+        connection.close()
+        if "locked" in str(error):
+            raise SegOpsInputError(f"The journal {path} is in use by another import.") from error
+        if _is_full(error):
+            raise
+        raise SegOpsInputError(f"The journal {path} cannot be opened: {error}.") from error
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise SegOpsInputError(f"{path} is no journal, or a damaged one: {error}.") from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection, identity, known
+
+
+def _identity(connection: sqlite3.Connection, path: Path, options: dict[str, Any]) -> str:
+    """Return the import's name; begin the journal when it is empty, refuse it when it is of another import."""
+    if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        return _begin(connection, options)
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        raise SegOpsInputError(f"{path} is an SQLite file, but no import journal.")
+    if connection.execute("PRAGMA quick_check").fetchone()[0] != "ok":
+        raise SegOpsInputError(f"The journal {path} is damaged.")
+    facts: dict[str, str] = dict(connection.execute("SELECT name, value FROM facts").fetchall())
+    for name, value in options.items():
+        known = facts.get(name)
+        if known != str(value):
+            raise SegOpsInputError(
+                f"The journal {path} is of another import: its {name} is {known}, now it is {value}. "
+                "Give the options it was begun with, or another journal."
+            )
+    return facts["identity"]
+
+
+def _begin(connection: sqlite3.Connection, options: dict[str, Any]) -> str:
+    identity = str(uuid.uuid4())
+    connection.executescript(f"BEGIN;{SCHEMA}COMMIT;")
+    with connection:
+        facts = {"identity": identity, **{name: str(value) for name, value in options.items()}}
+        connection.executemany("INSERT INTO facts VALUES (?, ?)", facts.items())
+    return identity

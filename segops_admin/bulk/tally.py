@@ -1,0 +1,79 @@
+"""The running figures of an import, in flat memory: refused rows are counted, some kept, all streamed to a file."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import orjson
+
+from ..errors import SegOpsInputError
+from ..records.bulk import BulkUpsertResult, ChunkResult, FailedRow
+
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Iterable
+
+KEPT_FAILURES = 1000
+
+
+class Tally:
+    """What the finished chunks add up to."""
+
+    def __init__(self, errors_path: str | Path | None) -> None:
+        self._started = time.perf_counter()
+        self._failed: list[FailedRow] = []
+        self._figures = dict.fromkeys(("created", "updated", "stored", "skipped", "failed_count", "rows", "retries"), 0)
+        self._chunks = 0
+        self._resumed_rows = 0
+        self._errors: BinaryIO | None = _opened(errors_path)
+
+    def add(self, chunk: ChunkResult) -> None:
+        """Add a finished chunk."""
+        for name in ("created", "updated", "stored", "skipped", "rows", "retries"):
+            self._figures[name] += getattr(chunk, name)
+        self._figures["failed_count"] += len(chunk.failed)
+        self._chunks += 1
+        self._resumed_rows += chunk.stored if chunk.resumed else 0
+        self._failed.extend(chunk.failed[: KEPT_FAILURES - len(self._failed)])
+        self._write(chunk.failed)
+
+    def add_all(self, chunks: deque[ChunkResult]) -> None:
+        """Add finished chunks and take them off the queue."""
+        while chunks:
+            self.add(chunks.popleft())
+
+    def result(self) -> BulkUpsertResult:
+        """Return the figures so far."""
+        duration_s = time.perf_counter() - self._started
+        rows = self._figures["rows"]
+        return BulkUpsertResult(
+            **self._figures,
+            failed=list(self._failed),
+            chunks=self._chunks,
+            resumed_rows=self._resumed_rows,
+            duration_s=duration_s,
+            rows_per_s=rows / duration_s if duration_s > 0 else 0.0,
+        )
+
+    def close(self) -> None:
+        """Close the file of refused rows."""
+        if self._errors is not None:
+            self._errors.close()
+            self._errors = None
+
+    def _write(self, failed: Iterable[FailedRow]) -> None:
+        if self._errors is None:
+            return
+        for row in failed:
+            self._errors.write(orjson.dumps(row.to_dict(), option=orjson.OPT_APPEND_NEWLINE))
+
+
+def _opened(path: str | Path | None) -> BinaryIO | None:
+    if path is None:
+        return None
+    try:
+        return Path(path).open("wb")
+    except OSError as error:
+        raise SegOpsInputError(f"{path} cannot be written: {error.strerror}.") from error

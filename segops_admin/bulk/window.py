@@ -1,0 +1,47 @@
+"""How many chunks may be in flight: additive increase, multiplicative decrease (AIMD), as TCP does it.
+
+Success widens the window: by one each time until the server first objects, then by one per windowful. A 429, a 503, a
+lost
+connection or a latency far above the usual one halves it, at most once per round trip. Pure arithmetic over a clock
+value.
+"""
+
+from __future__ import annotations
+
+NARROWER = 0.5
+FAR_ABOVE = 4.0
+"""A round trip this many times the quickest one, and this many seconds longer, means a queue at the server."""
+FAR_ABOVE_S = 0.25
+
+
+class Window:
+    """The present bound on chunks in flight, between 1 and `most`."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._size = float(min(2, most))
+        self._has_narrowed = False
+        self._quickest_s = float("inf")
+        self._calm_until = 0.0
+
+    @property
+    def size(self) -> int:
+        """Chunks that may be in flight now."""
+        return int(self._size)
+
+    def succeeded(self, now: float, took_s: float) -> None:
+        """Take note of a chunk that was acknowledged."""
+        self._quickest_s = min(self._quickest_s, took_s)
+        if took_s > max(FAR_ABOVE * self._quickest_s, self._quickest_s + FAR_ABOVE_S):
+            self.narrow(now, took_s)
+            return
+        step = 1.0 / self._size if self._has_narrowed else 1.0
+        self._size = min(self._size + step, float(self._most))
+
+    def narrow(self, now: float, took_s: float) -> None:
+        """Take note of an objection; further ones within one round trip are the same objection."""
+        if now < self._calm_until:
+            return
+        self._has_narrowed = True
+        self._calm_until = now + took_s
+        self._size = max(1.0, self._size * NARROWER)
