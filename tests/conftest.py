@@ -8,7 +8,6 @@ from rawserver import RawServer
 
 from segops_admin.emulator import Emulator
 
-
 HERE = pathlib.Path(__file__).parent
 PARTIAL = pytest.StashKey[list[str]]()
 

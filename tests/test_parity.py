@@ -34,7 +34,7 @@ OURS = {
     "POST /auth/api-keys/": ["api_keys.create"],
     "DELETE /auth/api-keys/{id}/": ["api_keys.delete"],
 }
-"""The rows marked "–", which the published SDK does not wrap and this one does."""
+"""The rows marked with a dash, which the published SDK does not wrap and this one does."""
 
 
 @attrs.frozen
