@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from segops_admin.emulator import auth, control
+from segops_admin.emulator import auth, control, null_sink
 from segops_admin.emulator.journal import LedgerEntry, LoggedRequest, body_hash, keep_answer, stored_answer
 from segops_admin.emulator.replies import ApiError
 from segops_admin.emulator.routes import MODULES
@@ -40,7 +40,7 @@ def build_app(state: State, authority: Auth) -> web.Application:
         app.router.add_routes([_prefixed(route) for route in module.routes])
         if hasattr(module, "setup"):
             module.setup(state)
-    app.router.add_routes(control.routes)
+    app.router.add_routes([*control.routes, *null_sink.routes])
     return app
 
 
