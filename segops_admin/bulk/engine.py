@@ -128,6 +128,7 @@ class ChunkStream:
             except JournalFullError as error:
                 raise self._stopped(error) from error
             identity = self._journal.identity
+        self.tally.open()
         is_one_request = is_array(self._rows) and len(self._rows) <= options.chunk_size
         only_key = options.idempotency_key if is_one_request else None
         self._sender = Sender.over(self._call, self._window, identity, only_key)

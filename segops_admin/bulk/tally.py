@@ -27,7 +27,12 @@ class Tally:
         self._figures = dict.fromkeys(("created", "updated", "stored", "skipped", "failed_count", "rows", "retries"), 0)
         self._chunks = 0
         self._resumed_rows = 0
-        self._errors: BinaryIO | None = _opened(errors_path)
+        self._errors_path = errors_path
+        self._errors: BinaryIO | None = None
+
+    def open(self) -> None:
+        """Begin the file of refused rows, if there is to be one."""
+        self._errors = _opened(self._errors_path)
 
     def add(self, chunk: ChunkResult) -> None:
         """Add a finished chunk."""

@@ -1,0 +1,73 @@
+"""A sku that occurs more than once ends with its last row's values, whatever the concurrency."""
+
+import random
+
+import pytest
+from bulk.kit import figures, rows, stored, took
+
+
+async def test_inside_a_chunk_the_last_row_wins_and_the_others_are_counted(at_raw, raw):
+    """The server's own order inside a request is not documented, so only one row of a sku is sent."""
+    raw.script(took)
+    many = [{"sku": sku, "name": f"{sku}{number}"} for number, sku in enumerate("ABACAB")]
+    result = await at_raw().products.bulk_upsert(many)
+
+    assert {row["sku"]: row["name"] for row in raw.requests[0].json()["products"]} == {"A": "A4", "B": "B5", "C": "C3"}
+    assert len(raw.requests[0].json()["products"]) == 3
+    assert figures(result) == (3, 3, 0)
+
+
+async def test_refused_row_is_told_at_its_place_among_replaced_ones(segops):
+    """The index is the caller's, not the request's."""
+    many = [{"sku": "A", "name": "old"}, {"sku": "B"}, {"sku": "A", "name": "new"}, {"sku": "C"}]
+    result = await segops.products.bulk_upsert(many)
+
+    assert [(row.index, row.sku) for row in result.failed] == [(1, "B"), (3, "C")]
+    assert figures(result) == (1, 1, 2)
+    assert await stored(segops) == {"A": "new"}
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_over_chunks_the_last_row_wins_at_full_concurrency(segops, fault, seed):
+    """Chunks overtake one another on the way: answers are delayed at random, skus come back at any distance."""
+    fault(method="POST", path="/pim/products/bulk/", delay=0.02, probability=0.4, seed=seed)
+    dice = random.Random(seed)
+    many = [{"sku": f"S{dice.randrange(150)}", "name": f"row {number}"} for number in range(1200)]
+    result = await segops.products.bulk_upsert(iter(many), chunk_size=20, concurrency=8)
+
+    assert await stored(segops) == {row["sku"]: row["name"] for row in many}
+    assert result.failed_count == 0
+    assert result.stored + result.skipped == 1200
+
+
+async def test_retried_chunk_does_not_overtake_a_later_row_of_its_sku(segops, fault):
+    """What was processed but not answered is sent again: the next chunk with the sku must not go in between."""
+    fault(method="POST", path="/pim/products/bulk/", drop="after", probability=0.3, seed=5)
+    many = [{"sku": f"S{number % 7}", "name": f"row {number}"} for number in range(70)]
+    result = await segops.products.bulk_upsert(many, chunk_size=5, concurrency=8)
+
+    assert result.retries > 0
+    assert await stored(segops) == {row["sku"]: row["name"] for row in many}
+
+
+async def test_chunks_that_share_a_sku_are_never_in_flight_together(at_raw, raw):
+    """The rule behind it, seen on the wire: every chunk has the sku SHARED."""
+    raw.script(lambda request: [0.002, took(request)])
+    many = [row for number in range(20) for row in [*rows(9, start=9 * number), {"sku": "SHARED", "name": str(number)}]]
+    await at_raw().products.bulk_upsert(many, chunk_size=10, concurrency=8)
+
+    assert raw.most_in_flight == 1
+    assert [request.json()["products"][-1] for request in raw.requests] == [
+        row for row in many if row["sku"] == "SHARED"
+    ]
+
+
+async def test_slow_chunk_holds_up_only_those_that_share_its_sku(at_raw, raw):
+    """Nine chunks come and go while the first one is still on its way."""
+    told = []
+    raw.script(lambda request: [0.3 if b"S00000" in request.body else 0, took(request)])
+    async for chunk in at_raw().products.bulk_upsert_stream(rows(100), chunk_size=10, concurrency=2):
+        told.append(chunk.first)
+
+    assert told[-1] == 0
+    assert sorted(told) == list(range(0, 100, 10))
