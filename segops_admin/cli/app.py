@@ -12,6 +12,7 @@ from .. import __version__
 from . import docs
 from .border import PROGRAM
 from .method import MethodCommand
+from .options import shared_options
 from .surface import namespaces
 
 if TYPE_CHECKING:
@@ -53,7 +54,9 @@ class NamespaceGroup(Words):
     """`segops-admin NAMESPACE`: a command for every public method."""
 
     def __init__(self, namespace: NamespaceInfo) -> None:
-        super().__init__(namespace.name, help=namespace.doc, short_help=docs.summary(namespace.doc))
+        name = namespace.name.replace("_", "-")
+        shared = shared_options(hidden=True)
+        super().__init__(name, help=namespace.doc, short_help=docs.summary(namespace.doc), params=shared)
         self._namespace = namespace
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
@@ -111,7 +114,7 @@ command = Root(
     help="Everything the SegOps dashboard can do, from a shell: `segops-admin NAMESPACE METHOD [ARGS] [--options]`.\n\n"
     "The key is read from SEGOPS_API_KEY, the API root from SEGOPS_API_URL.",
     epilog="`segops-admin help` lists all commands.",
-    params=[VERSION],
+    params=[VERSION, *shared_options()],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     no_args_is_help=True,
 )

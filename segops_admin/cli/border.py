@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import SegOpsError
+from .masking import masked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +30,12 @@ INTERRUPTED = 130
 
 class CommandError(click.ClickException):
     """A value, file or state that the command cannot work with; the text says what to try."""
+
+
+class Stopped(click.ClickException):
+    """Ctrl-C, with what was done until then and how to go on."""
+
+    exit_code = INTERRUPTED
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -77,13 +84,9 @@ def _os_trouble(error: OSError) -> str:
 
 
 def _complain(message: str, status: int) -> int:
-    """Write one line to stderr, without the key should a server have sent it back."""
-    key = os.environ.get("SEGOPS_API_KEY", "").strip()
+    """Write one line to stderr, without a key that a server may have sent back."""
     line = "".join(mark if mark.isprintable() else " " for mark in message)
-    line = " ".join(line.split())
-    if len(key) > len("sk_"):
-        line = line.replace(key, "sk_…")
-    click.echo(f"{PROGRAM}: {line}", err=True)
+    click.echo(f"{PROGRAM}: {masked(' '.join(line.split()))}", err=True)
     return status
 
 

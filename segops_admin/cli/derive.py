@@ -27,10 +27,13 @@ import click
 from typing_extensions import Unpack, get_type_hints, is_typeddict
 
 from . import docs
-from .values import BytesValue, FileContent, InstantValue, JsonValue, ParamType, RecordValue
+from .values import BytesValue, FileContent, InstantValue, JsonValue, ParamType, RecordValue, RowsValue
 
 FREE_FLAGS = "params"
 """The parameter that takes query parameters as a dictionary."""
+
+ROWS = "rows"
+"""The parameter that takes many rows: a file of them is left to the library, which reads it piece by piece."""
 
 
 class Role(Enum):
@@ -162,7 +165,11 @@ def _click_params(slot: Slot, said: Mapping[str, str]) -> list[click.Parameter]:
         metavar = None if required else f"[{name.upper()}]{'...' if many else ''}"
         return [
             click.Argument(
-                [name], type=shell_type(slot.annotation), required=required, nargs=-1 if many else 1, metavar=metavar
+                [name],
+                type=RowsValue() if name == ROWS else shell_type(slot.annotation),
+                required=required,
+                nargs=-1 if many else 1,
+                metavar=metavar,
             )
         ]
     return []

@@ -1,18 +1,19 @@
-"""One derived command: its words read, the method called, its result printed."""
+"""One derived command: what it takes, how its words are read, what its help says. `perform` does what it is for."""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import docs
-from .derive import Derived, bind, derive
+from .derive import Derived, derive
+from .examples import example_of
+from .options import shared_options
+from .routes import Routes
 
 if TYPE_CHECKING:
-    from .output import Form
     from .surface import MethodInfo, NamespaceInfo
 
 FREE = "segops_admin.cli.free_flags"
@@ -32,7 +33,7 @@ class MethodCommand(click.Command):
             context_settings={"allow_extra_args": True},
         )
         self._method = method
-        self._all_pages = namespace.methods.get(_reader_of(method.name))
+        self._routes = Routes(method, namespace)
 
     @cached_property
     def derived(self) -> Derived:
@@ -40,17 +41,10 @@ class MethodCommand(click.Command):
         return derive(self._method.load(), self._method.doc)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """Return the method's arguments and options, and those that every command has."""
-        own: list[click.Parameter] = [
-            click.Option(
-                ["-o", "--output"],
-                type=click.Choice(["json", "jsonl", "table"]),
-                help="Default: table on a terminal, else json.",
-            )
-        ]
-        if self._all_pages is not None:
-            own.append(click.Option(["--all", "all_pages"], is_flag=True, help="Read every page, not only one."))
-        return [*self.derived.params, *own, *super().get_params(ctx)]
+        """Return the method's arguments and options, its siblings' flags, and what every command has."""
+        own = self.derived.params
+        taken = {word for param in own for word in param.opts}
+        return [*own, *self._routes.options(own), *shared_options(taken), *super().get_params(ctx)]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take out the flags that become query parameters, then parse the rest as click does."""
@@ -88,28 +82,15 @@ class MethodCommand(click.Command):
             with formatter.indentation():
                 formatter.write_text(paragraph)
 
-    def _run(self, *, output: Form | None, all_pages: bool = False, **typed: Any) -> None:
-        from ..sync import SegOpsAdmin  # noqa: PLC0415 -- help and completion do without the client
-        from .output import form_for, show  # noqa: PLC0415
-        from .progress import watching  # noqa: PLC0415
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write an example."""
+        formatter.write_paragraph()
+        formatter.write_text(f"Example: {example_of(ctx.command_path, self._method, self.derived)}")
 
-        free = click.get_current_context().meta[FREE]
-        method, derived = self._method, self.derived
-        if all_pages and self._all_pages is not None:
-            method = self._all_pages
-            derived = derive(method.load(), method.doc)
-        args, given = bind(derived, typed, free)
-        with SegOpsAdmin() as client, ExitStack() as shown:
-            if derived.has("on_progress"):
-                given["on_progress"] = shown.enter_context(watching(f"{method.namespace} {method.name}"))
-            result = getattr(getattr(client, method.namespace), method.name)(*args, **given)
-            shown.close()
-            show(result, form_for(output))
+    def _run(self, **typed: Any) -> None:
+        from .perform import perform  # noqa: PLC0415 -- help and completion do without the client
 
-
-def _reader_of(name: str) -> str:
-    """Return the name of the method that reads every page of what `name` reads one page of."""
-    return "iterate" if name in ("list", "search") else f"iterate_{name}"
+        perform(self._method, self.derived, self._routes, typed, click.get_current_context().meta[FREE])
 
 
 def _words(option: click.Option) -> list[str]:

@@ -1,23 +1,30 @@
-"""Results on stdout, as JSON, JSON lines or a table. Readers of long lists are printed as they are read."""
+"""Results on stdout, in the form and the shape asked for. Readers of long lists are printed as they are read."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import click
-import orjson
-
-from ..records.base import to_json
+from ..records.base import is_array
 from ..records.page import Page
 from ..sync.base import SyncPager
+from .forms import Csv, Json, JsonLines, Yaml
+from .shape import Columns, plain, searched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Mapping
 
-Form = Literal["json", "jsonl", "table"]
+    from .forms import Writer
+    from .options import Form, Settings
 
-PRETTY = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
+TEXT_FORMS: Mapping[Form, type[Json | JsonLines | Csv | Yaml]] = {
+    "json": Json,
+    "jsonl": JsonLines,
+    "csv": Csv,
+    "yaml": Yaml,
+}
+ENVELOPES = ("json", "yaml")
+"""Forms that show a page's envelope around its items."""
 
 
 def form_for(wanted: Form | None) -> Form:
@@ -25,56 +32,51 @@ def form_for(wanted: Form | None) -> Form:
     return wanted or ("table" if sys.stdout.isatty() else "json")
 
 
-def show(result: Any, form: Form) -> None:
+def show(result: Any, wanted: Settings) -> None:
     """Print what a method returned."""
+    form = form_for(wanted.output)
+    columns = Columns(wanted.columns) if wanted.columns else None
+    writer = _writer(form, asked=columns is not None)
     if isinstance(result, SyncPager):
-        _show_pages(result, form)  # pyright: ignore[reportUnknownArgumentType]
-    elif form == "table":
-        from . import tables  # noqa: PLC0415 -- rich is loaded for tables only
+        pages: Iterator[Page[Any]] = result.pages()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        if wanted.query is None:
+            _show_pages(pages, writer, columns)
+        else:
+            everything = [plain(item) for page in pages for item in page]
+            writer.value(_cut(searched(wanted.query, everything), columns))
+        return
+    value = plain(result)
+    if wanted.query is not None:
+        writer.value(_cut(searched(wanted.query, value), columns))
+    elif isinstance(result, Page):
+        rows = _cut(value["results"], columns)
+        writer.value({**value, "results": rows} if form in ENVELOPES else rows)
+        if form == "table":
+            from .tables import note_rest  # noqa: PLC0415 -- rich is loaded for tables only
 
-        tables.show(result)
-    elif form == "jsonl":
-        for item in _items(result):
-            write(item, lines=True)
+            note_rest(result)  # pyright: ignore[reportUnknownArgumentType]
     else:
-        write(result)
+        writer.value(_cut(value, columns))
 
 
-def write(value: Any, *, lines: bool = False) -> None:
-    """Print one value as JSON in UTF-8: indented, or on one line."""
-    click.echo(dump(value, options=0 if lines else PRETTY))
+def _writer(form: Form, *, asked: bool) -> Writer:
+    if form != "table":
+        return TEXT_FORMS[form]()
+    from .tables import Tables  # noqa: PLC0415
+
+    return Tables(keep_empty=asked)
 
 
-def dump(value: Any, *, options: int = 0) -> bytes:
-    """Return a value as JSON."""
-    plain = value.to_dict() if isinstance(value, Page) else to_json(value)
-    return orjson.dumps(plain, default=str, option=options | orjson.OPT_NON_STR_KEYS)
-
-
-def _items(result: Any) -> Iterable[Any]:
-    if isinstance(result, (Page, list)):
-        return result  # pyright: ignore[reportUnknownVariableType]
-    return [result]
-
-
-def _show_pages(pager: SyncPager[Any], form: Form) -> None:
+def _show_pages(pages: Iterator[Page[Any]], writer: Writer, columns: Columns | None) -> None:
     """Print a list page by page, holding no more than the pages in flight."""
-    if form == "table":
-        from . import tables  # noqa: PLC0415
-
-        tables.show_pages(pager.pages())
-    elif form == "jsonl":
-        for page in pager.pages():
-            click.echo(b"\n".join(map(dump, page)))
-    else:
-        for piece in _array(pager.pages()):
-            click.echo(piece, nl=False)
-
-
-def _array(pages: Iterator[Page[Any]]) -> Iterator[bytes]:
-    """Write one JSON array out of many pages."""
-    opening = b"["
     for page in pages:
-        yield opening + b",".join(b"\n  " + dump(item) for item in page)
-        opening = b","
-    yield b"\n]\n" if opening == b"," else b"[]\n"
+        items = [plain(item) for item in page]
+        writer.rows(columns.of(items) if columns else items)
+    writer.end()
+
+
+def _cut(value: Any, columns: Columns | None) -> Any:
+    """Keep only the chosen columns: of a list's items, or of an object."""
+    if columns is None:
+        return value
+    return columns.of(value) if is_array(value) else columns.of([value])[0]

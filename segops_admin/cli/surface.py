@@ -20,6 +20,18 @@ CLIENT = "SegOpsAdmin"
 PUBLISHED: Mapping[str, Mapping[str, str]] = {"products": {"import": "import_csv"}}
 """Words of the published command that are not their method's name."""
 
+PUBLISHED_WORDS: Mapping[str, frozenset[str]] = {
+    "segments": frozenset({"list", "get", "create", "recompute", "members", "membership", "export", "delete"}),
+    "products": frozenset({"list", "get", "import", "bulk-upsert", "score", "score-all", "facets"}),
+    "schemas": frozenset({"list", "validate"}),
+    "activations": frozenset({"list", "sync"}),
+    "queries": frozenset({"list", "run", "simulate", "dashboard"}),
+    "pages": frozenset({"list", "get", "export", "publish", "regenerate"}),
+    "users": frozenset({"search", "get", "events"}),
+    "analytics": frozenset({"overview", "usage"}),
+}
+"""All words of the published command, which behave as they did."""
+
 
 class MethodInfo(NamedTuple):
     """One public method of one namespace."""

@@ -11,12 +11,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..records.base import to_json
-from ..records.page import Page
-from .output import dump
+from ..records.base import is_array, is_object
+from .forms import dump
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+
+    from ..records.page import Page
 
 PIPE_WIDTH = 120
 LEAST_COLUMN = 12
@@ -31,33 +32,36 @@ def console() -> Console:
     return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False, soft_wrap=False)
 
 
-def show(result: Any) -> None:
-    """Print a method's result."""
-    if isinstance(result, Page):
-        _rows([to_json(item) for item in result])  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-        _note_rest(result)  # pyright: ignore[reportUnknownArgumentType]
-        return
-    value = to_json(result)
-    if value is None:
-        click.echo("Done.", err=True)
-    elif isinstance(value, list):
-        _rows(value)  # pyright: ignore[reportUnknownArgumentType]
-    elif isinstance(value, dict):
-        _object(value)  # pyright: ignore[reportUnknownArgumentType]
-    else:
-        click.echo(str(value))
+class Tables:
+    """Rows under one header, whose columns the first rows set; an object as names and values."""
+
+    def __init__(self, *, keep_empty: bool = False) -> None:
+        self._columns: dict[str, int] | None = None
+        self._keep_empty = keep_empty
+
+    def value(self, value: Any) -> None:
+        """Print one result."""
+        if is_array(value):
+            _rows(value, keep_empty=self._keep_empty)
+        elif is_object(value):
+            _object(value)
+        elif value is None:
+            click.echo("Done.", err=True)
+        else:
+            click.echo(str(value))
+
+    def rows(self, items: Sequence[Any]) -> None:
+        """Print some rows of a long list."""
+        self._columns = _rows(items, self._columns, more_follow=True, keep_empty=self._keep_empty)
+
+    def end(self) -> None:
+        """Say so when there was nothing."""
+        if self._columns is None:
+            click.echo("Nothing found.", err=True)
 
 
-def show_pages(pages: Iterable[Page[Any]]) -> None:
-    """Print a long list page by page, in the columns of its first page."""
-    columns: dict[str, int] | None = None
-    for page in pages:
-        columns = _rows([to_json(item) for item in page], columns, more_follow=True)
-    if columns is None:
-        click.echo("Nothing found.", err=True)
-
-
-def _note_rest(page: Page[Any]) -> None:
+def note_rest(page: Page[Any]) -> None:
+    """Say on stderr what a page leaves out."""
     if page.next_query is not None:
         whole = f" of {page.count:,}" if page.count is not None else ""
         click.echo(f"{len(page):,}{whole} shown; --all reads every page.", err=True)
@@ -65,13 +69,19 @@ def _note_rest(page: Page[Any]) -> None:
         click.echo("Nothing found.", err=True)
 
 
-def _rows(items: Sequence[Any], columns: dict[str, int] | None = None, *, more_follow: bool = False) -> dict[str, int]:
+def _rows(
+    items: Sequence[Any],
+    columns: dict[str, int] | None = None,
+    *,
+    more_follow: bool = False,
+    keep_empty: bool = False,
+) -> dict[str, int]:
     """Print items as rows and return the columns with their widths; the header goes above the first rows only."""
     out = console()
     rows: list[Mapping[str, Any]] = [item if isinstance(item, dict) else {"value": item} for item in items]
     first = columns is None
     if columns is None:
-        columns = _fitted(_widths(rows, more_follow=more_follow), out.width)
+        columns = _fitted(_widths(rows, more_follow=more_follow, keep_empty=keep_empty), out.width)
     table = Table(box=None, show_header=first, header_style="bold", pad_edge=False, padding=(0, GAP, 0, 0))
     for name, width in columns.items():
         table.add_column(Text(name), width=width, no_wrap=True, overflow="ellipsis")
@@ -82,14 +92,17 @@ def _rows(items: Sequence[Any], columns: dict[str, int] | None = None, *, more_f
     return columns
 
 
-def _widths(rows: Sequence[Mapping[str, Any]], *, more_follow: bool) -> dict[str, int]:
-    """Return the keys in order of first appearance, with the width of the widest value; without those never filled."""
+def _widths(rows: Sequence[Mapping[str, Any]], *, more_follow: bool, keep_empty: bool) -> dict[str, int]:
+    """Return the keys in order of first appearance, with the width of the widest value.
+
+    keep_empty: with those that no row fills, too.
+    """
     widths: dict[str, int] = {}
     for row in rows:
         for name, value in row.items():
             least = NUMBER_WIDTH if type(value) is int and more_follow else 0
             widths[name] = min(max(widths.get(name, 0), _cell(value).cell_len, least), MOST_COLUMN)
-    return {name: max(width, cell_len(name)) for name, width in widths.items() if width}
+    return {name: max(width, cell_len(name)) for name, width in widths.items() if width or keep_empty}
 
 
 def _fitted(widths: dict[str, int], room: int) -> dict[str, int]:

@@ -20,6 +20,9 @@ else:
     ParamType = click.ParamType  # generic in newer releases of click only
 
 
+ROW_FILES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+
+
 class JsonValue(ParamType):
     """JSON: text that begins with a bracket, `@file`, `-` for stdin, or just the name of a file."""
 
@@ -36,6 +39,16 @@ class JsonValue(ParamType):
         if Path(value).exists():
             return _document(f"@{value}")
         return _scalar(value)
+
+
+class RowsValue(JsonValue):
+    """Rows: JSON as elsewhere, or a file of rows that the library reads by itself."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the rows, or the name of their file."""
+        if isinstance(value, str) and value.removesuffix(".gz").endswith(ROW_FILES) and Path(value).exists():
+            return value
+        return super().convert(value, param, ctx)
 
 
 class RecordValue(JsonValue):
@@ -58,16 +71,22 @@ class RecordValue(JsonValue):
 
 
 class FileContent(bytes):
-    """A file's bytes, which remember its name."""
+    """A file's bytes, which remember where they are from."""
 
-    filename: str | None
+    path: Path | None
+    """None for stdin."""
 
     @classmethod
-    def of(cls, content: bytes, filename: str | None) -> Self:
-        """Give bytes a name."""
+    def of(cls, content: bytes, path: Path | None) -> Self:
+        """Give bytes their origin."""
         named = cls(content)
-        named.filename = filename
+        named.path = path
         return named
+
+    @property
+    def filename(self) -> str | None:
+        """The file's own name."""
+        return self.path.name if self.path else None
 
 
 class BytesValue(ParamType):
@@ -80,7 +99,7 @@ class BytesValue(ParamType):
         if value == "-":
             return FileContent.of(sys.stdin.buffer.read(), None)
         file = Path(str(value).removeprefix("@"))
-        return FileContent.of(read_bytes(file), file.name)
+        return FileContent.of(read_bytes(file), file)
 
 
 class InstantValue(ParamType):

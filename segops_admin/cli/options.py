@@ -1,0 +1,78 @@
+"""What every command can be told, at any place after `segops-admin`: how to print, with which key, how careful.
+
+Each level of words takes these options and keeps what was given in the context; the last one wins. A method that has an
+option of the same name keeps its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import click
+
+from .masking import keep_secret
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+Form = Literal["json", "jsonl", "table", "csv", "yaml"]
+FORMS: tuple[Form, ...] = ("json", "jsonl", "table", "csv", "yaml")
+
+STORE = "segops_admin.cli.settings"
+
+
+class Settings(NamedTuple):
+    """The options of every command, resolved."""
+
+    output: Form | None = None
+    columns: tuple[str, ...] | None = None
+    query: str | None = None
+    profile: str | None = None
+    api_key: str | None = None
+    yes: bool = False
+    dry_run: bool = False
+    debug: bool = False
+
+
+def settings() -> Settings:
+    """Return what the running command was told."""
+    return Settings(**click.get_current_context().meta.get(STORE, {}))
+
+
+def shared_options(taken: Collection[str] = (), *, hidden: bool = False) -> list[click.Parameter]:
+    """Return the options of every command, without those whose words are taken."""
+    options: list[click.Option] = [
+        _option("-o", "--output", type=click.Choice(FORMS), help="Default: table on a terminal, else json."),
+        _option("--columns", metavar="A,B.C", callback=_keep_columns, help="Only these fields, in this order."),
+        _option("--query", metavar="JMESPATH", help="What to take of the result; see jmespath.org."),
+        _option("--profile", metavar="NAME", help="Which stored key to use; see `segops-admin login`."),
+        _option("--api-key", metavar="KEY", callback=_keep_key, help="Shows the key to others: better use login."),
+        _option("-y", "--yes", is_flag=True, help="Do not ask."),
+        _option("--dry-run", is_flag=True, help="Print the request that would be sent, and send nothing."),
+        _option("--debug", is_flag=True, help="Log requests to stderr, without secrets."),
+    ]
+    free = [option for option in options if not set(option.opts) & set(taken)]
+    for option in free:
+        option.hidden = hidden
+    return list(free)
+
+
+def _option(*words: str, **how: Any) -> click.Option:
+    how.setdefault("callback", _keep)
+    return click.Option(words, expose_value=False, **how)
+
+
+def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    if value not in (None, False):
+        ctx.meta.setdefault(STORE, {})[param.name] = value
+
+
+def _keep_columns(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    names = tuple(name.strip() for name in (value or "").split(",") if name.strip())
+    if value is not None and not names:
+        raise click.BadParameter("name one or more fields, as in id,name.", ctx=ctx, param=param)
+    _keep(ctx, param, names or None)
+
+
+def _keep_key(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    _keep(ctx, param, keep_secret(value) if value is not None else None)
