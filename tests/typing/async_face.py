@@ -9,6 +9,7 @@ from typing import Any
 from typing_extensions import assert_type
 
 from segops_admin import AsyncSegOpsAdmin, BulkUpsertResult, Page, dsl
+from segops_admin.bulk.engine import ChunkStream
 from segops_admin.paging import Pager
 from segops_admin.records.activations import Activation
 from segops_admin.records.analytics import ConnectorHealth, Overlap, Overview, SegmentTrend, Usage
@@ -156,6 +157,7 @@ async def products(segops: AsyncSegOpsAdmin) -> None:
     assert_type(await segops.products.update(1, name="Pale rye"), Product)
     assert_type(await segops.products.delete(1), None)
     assert_type(await segops.products.bulk_upsert([{"sku": "A", "name": "a"}]), BulkUpsertResult)
+    assert_type(segops.products.bulk_upsert_stream([{"sku": "A", "name": "a"}]), ChunkStream)
     assert_type(await segops.products.facets(), dict[str, Any])
     assert_type(await segops.products.schema(), ProductSchema)
     assert_type(await segops.products.set_schema(fields=[{"name": "grain", "type": "string"}]), ProductSchema)

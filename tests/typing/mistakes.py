@@ -51,7 +51,7 @@ def wrong_values(segops: SegOpsAdmin) -> None:
     segops.products.set_schema(fields=[{"name": "grain"}])  # wrong
     segops.products.confirm_import(1, mapping={"Code": 5})  # wrong
     segops.products.import_csv("sku,name")  # wrong
-    segops.products.bulk_upsert([5])  # wrong
+    segops.products.bulk_upsert([], chunk_size="5")  # wrong
     segops.schemas.create(properties="minutes")  # wrong
     segops.activations.create(config="x")  # wrong
     segops.activations.update(1, status="error")  # wrong

@@ -38,7 +38,7 @@ from segops_admin.records.segments import (
     SegmentVersion,
 )
 from segops_admin.records.users import Explanation, SandboxResult, User, UserEvent, UserSummary
-from segops_admin.sync.base import SyncPager
+from segops_admin.sync.base import SyncChunkStream, SyncPager
 
 
 def activations(segops: SegOpsAdmin) -> None:
@@ -152,6 +152,7 @@ def products(segops: SegOpsAdmin) -> None:
     assert_type(segops.products.update(1, name="Pale rye"), Product)
     assert_type(segops.products.delete(1), None)
     assert_type(segops.products.bulk_upsert([{"sku": "A", "name": "a"}]), BulkUpsertResult)
+    assert_type(segops.products.bulk_upsert_stream([{"sku": "A", "name": "a"}]), SyncChunkStream)
     assert_type(segops.products.facets(), dict[str, Any])
     assert_type(segops.products.schema(), ProductSchema)
     assert_type(segops.products.set_schema(fields=[{"name": "grain", "type": "string"}]), ProductSchema)
