@@ -109,16 +109,18 @@ class Sender:
         clock = asyncio.get_running_loop().time
         delays = self.policy.delays()
         while True:
-            started = clock()
-            try:
-                response = await self.call.send(request)
-            except (SegOpsConnectionError, SegOpsRateLimitError, SegOpsServerError) as error:
-                self.window.narrow(clock(), clock() - started)
-                await self._pause(error, next(delays, None))
-                result.retries += 1
-                continue
-            self.window.succeeded(clock(), clock() - started)
-            return codec.decode_promised(response)
+            async with self.window.turn():
+                started = clock()
+                try:
+                    response = await self.call.send(request)
+                except (SegOpsConnectionError, SegOpsRateLimitError, SegOpsServerError) as error:
+                    self.window.narrow(clock(), clock() - started)
+                    objection = error
+                else:
+                    self.window.succeeded(clock(), clock() - started)
+                    return codec.decode_promised(response)
+            await self._pause(objection, next(delays, None))
+            result.retries += 1
 
     def _key(self, chunk: Chunk, result: ChunkResult) -> str:
         whole = self.only_key is not None and chunk.rows == result.rows

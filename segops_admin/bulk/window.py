@@ -3,10 +3,17 @@
 Success widens the window: by one each time until the server first objects, then by one per windowful. A 429, a 503, a
 lost
 connection or a latency far above the usual one halves it, at most once per round trip. Pure arithmetic over a clock
-value.
+value; who sends asks for a turn.
 """
 
 from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
 
 NARROWER = 0.5
 FAR_ABOVE = 4.0
@@ -23,11 +30,26 @@ class Window:
         self._has_narrowed = False
         self._quickest_s = float("inf")
         self._calm_until = 0.0
+        self._taken = 0
+        self._freed = asyncio.Event()
 
     @property
     def size(self) -> int:
         """Chunks that may be in flight now."""
         return int(self._size)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncGenerator[None, None]:
+        """Wait for a free place and take it, so that repeats do not crowd a server that has just objected."""
+        while self._taken >= self.size:
+            self._freed.clear()
+            await self._freed.wait()
+        self._taken += 1
+        try:
+            yield
+        finally:
+            self._taken -= 1
+            self._freed.set()
 
     def succeeded(self, now: float, took_s: float) -> None:
         """Take note of a chunk that was acknowledged."""

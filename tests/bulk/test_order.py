@@ -64,10 +64,9 @@ async def test_chunks_that_share_a_sku_are_never_in_flight_together(at_raw, raw)
 
 async def test_slow_chunk_holds_up_only_those_that_share_its_sku(at_raw, raw):
     """Nine chunks come and go while the first one is still on its way."""
-    told = []
     raw.script(lambda request: [0.3 if b"S00000" in request.body else 0, took(request)])
-    async for chunk in at_raw().products.bulk_upsert_stream(rows(100), chunk_size=10, concurrency=2):
-        told.append(chunk.first)
+    stream = at_raw().products.bulk_upsert_stream(rows(100), chunk_size=10, concurrency=2)
+    told = [chunk.first async for chunk in stream]
 
     assert told[-1] == 0
     assert sorted(told) == list(range(0, 100, 10))

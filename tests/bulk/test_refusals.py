@@ -182,7 +182,7 @@ async def test_exception_out_of_the_callers_rows_comes_out_unchanged(segops, kin
         for row in source():
             yield row
 
-    with pytest.raises(OwnError, match="^mine$"):
+    with pytest.raises(OwnError, match=r"^mine$"):
         await segops.products.bulk_upsert(source() if kind == "sync" else asynchronous(), chunk_size=10, concurrency=1)
 
     assert set(await stored(segops)) >= {f"S{n:05}" for n in range(20)}
