@@ -18,7 +18,7 @@ from ..config import check_number
 from ..errors import BulkUpsertError, SegOpsError, SegOpsInputError
 from ..records.base import is_array
 from .chunks import Chunk, cut
-from .journal import Journal, JournalFullError
+from .journal import Journal, JournalError
 from .rows import Rows, read_batches
 from .send import Sender
 from .tally import Tally
@@ -125,7 +125,7 @@ class ChunkStream:
             facts = {name: getattr(options, name) for name in ("chunk_size", "max_bytes")}
             try:
                 self._journal = await Journal.open(options.journal, {**facts, "root": self._call.config.base_url})
-            except JournalFullError as error:
+            except JournalError as error:
                 raise self._stopped(error) from error
             identity = self._journal.identity
         self.tally.open()
@@ -149,6 +149,8 @@ class ChunkStream:
             self._held_back = None
             if chunk is None:
                 self._has_more = False
+                if self._journal is not None:
+                    self._journal.check_all_found()
                 return
             if any(not chunk.skus.isdisjoint(other.skus) for other in self._in_flight.values()):
                 self._held_back = chunk
@@ -177,7 +179,7 @@ class ChunkStream:
 
     def _stopped(self, error: BaseException) -> BaseException:
         """Say of what ends an import how far it came."""
-        if not isinstance(error, (SegOpsError, JournalFullError)):
+        if not isinstance(error, (SegOpsError, JournalError)):
             return error
         result = self.tally.result()
         again = (

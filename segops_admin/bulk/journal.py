@@ -37,8 +37,8 @@ CREATE TABLE chunks (
 """
 
 
-class JournalFullError(Exception):
-    """The disk took no more of the journal."""
+class JournalError(Exception):
+    """The journal cannot be written: the disk is full, or fails."""
 
 
 class Journal:
@@ -54,7 +54,7 @@ class Journal:
         self._known = known
         self._pending: list[tuple[Any, ...]] = []
         self._turn = asyncio.Lock()
-        self._failure: JournalFullError | None = None
+        self._failure: JournalError | None = None
 
     @classmethod
     async def open(cls, path: str | Path, options: dict[str, Any]) -> Journal:
@@ -71,6 +71,7 @@ class Journal:
         """Return what became of a chunk in an earlier run, or None; refuse rows that are others than then."""
         if chunk.first not in self._known:
             return None
+        self._known.discard(chunk.first)
         row = await _run(self._thread, _find, self._connection, chunk.first)
         rows, key, created, updated, stored, skipped, failed = row
         if (rows, key) != (chunk.rows, chunk.key(self.identity)):
@@ -89,8 +90,16 @@ class Journal:
             resumed=True,
         )
 
+    def check_all_found(self) -> None:
+        """Raise SegOpsInputError when the source has ended before chunks that the journal has as stored."""
+        if self._known:
+            raise SegOpsInputError(
+                f"The journal is of other rows: it has row {min(self._known)} as stored, where these have ended. "
+                "Give the source it was begun with, or another journal."
+            )
+
     async def record(self, chunk: Chunk, result: ChunkResult) -> None:
-        """Write that a chunk is finished; it is on disk when this returns. Raises JournalFullError."""
+        """Write that a chunk is finished; it is on disk when this returns. Raises JournalError."""
         failed = orjson.dumps([(row.index, row.sku, row.reason) for row in result.failed]).decode()
         key = chunk.key(self.identity)
         figures = (result.created, result.updated, result.stored, result.skipped)
@@ -112,22 +121,13 @@ class Journal:
     async def _write(self, rows: list[tuple[Any, ...]]) -> None:
         try:
             await _run(self._thread, _insert, self._connection, rows)
-        except JournalFullError as error:
-            self._failure = error
-            raise
+        except sqlite3.Error as error:
+            self._failure = JournalError(f"The journal could not be written: {error}.")
+            raise self._failure from error
 
 
 async def _run(thread: ThreadPoolExecutor, function: Any, *arguments: Any) -> Any:
-    try:
-        return await asyncio.get_running_loop().run_in_executor(thread, function, *arguments)
-    except sqlite3.OperationalError as error:
-        if _is_full(error):
-            raise JournalFullError(f"The journal could not be written: {error}.") from error
-        raise
-
-
-def _is_full(error: sqlite3.Error) -> bool:
-    return "full" in str(error) or "disk I/O" in str(error)
+    return await asyncio.get_running_loop().run_in_executor(thread, function, *arguments)
 
 
 def _insert(connection: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> None:
@@ -145,27 +145,32 @@ def _find(connection: sqlite3.Connection, first: int) -> tuple[Any, ...]:
 def _open(path: Path, options: dict[str, Any]) -> tuple[sqlite3.Connection, str, set[int]]:
     if not path.parent.is_dir():
         raise SegOpsInputError(f"The journal {path} cannot be made: there is no folder {path.parent}.")
-    connection = sqlite3.connect(path, timeout=0.5, check_same_thread=False)
+    try:
+        connection = sqlite3.connect(path, timeout=0.5, check_same_thread=False)
+    except sqlite3.OperationalError as error:
+        raise SegOpsInputError(f"The journal {path} cannot be opened: {error}.") from error
     try:
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
         identity = _identity(connection, path, options)
+        connection.execute("PRAGMA journal_mode = WAL")  # after the look at whose file it is: this changes it
+        connection.execute("PRAGMA synchronous = FULL")
         known = {first for (first,) in connection.execute("SELECT first FROM chunks")}
-    except sqlite3.OperationalError as error:
+    except BaseException as error:
         connection.close()
-        if "locked" in str(error):
-            raise SegOpsInputError(f"The journal {path} is in use by another import.") from error
-        if _is_full(error):
-            raise
-        raise SegOpsInputError(f"The journal {path} cannot be opened: {error}.") from error
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        raise SegOpsInputError(f"{path} is no journal, or a damaged one: {error}.") from error
-    except BaseException:
-        connection.close()
+        if isinstance(error, sqlite3.Error):
+            raise _explained(error, path) from error
         raise
     return connection, identity, known
+
+
+def _explained(error: sqlite3.Error, path: Path) -> Exception:
+    if not isinstance(error, sqlite3.OperationalError):
+        return SegOpsInputError(f"{path} is no journal, or a damaged one: {error}.")
+    if "locked" in str(error):
+        return SegOpsInputError(f"The journal {path} is in use by another import.")
+    if "full" in str(error) or "disk I/O" in str(error):
+        return JournalError(f"The journal could not be written: {error}.")
+    return SegOpsInputError(f"The journal {path} cannot be opened: {error}.")
 
 
 def _identity(connection: sqlite3.Connection, path: Path, options: dict[str, Any]) -> str:
@@ -189,8 +194,8 @@ def _identity(connection: sqlite3.Connection, path: Path, options: dict[str, Any
 
 def _begin(connection: sqlite3.Connection, options: dict[str, Any]) -> str:
     identity = str(uuid.uuid4())
-    connection.executescript(f"BEGIN;{SCHEMA}COMMIT;")
-    with connection:
-        facts = {"identity": identity, **{name: str(value) for name, value in options.items()}}
-        connection.executemany("INSERT INTO facts VALUES (?, ?)", facts.items())
+    facts = {"identity": identity, **{name: str(value) for name, value in options.items()}}
+    connection.executescript(f"BEGIN;{SCHEMA}")
+    connection.executemany("INSERT INTO facts VALUES (?, ?)", facts.items())
+    connection.commit()  # all or nothing: a journal without its facts would be refused
     return identity
