@@ -550,8 +550,13 @@ def record_classes():
     """Return all classes of records, in the order of their modules."""
     names = {found.name for found in pkgutil.iter_modules(records.__path__)} - OF_OUR_OWN
     modules = [import_module(f"{records.__name__}.{name}") for name in sorted(names)]
-    members = [member for module in modules for member in vars(module).values() if isinstance(member, type)]
-    return [cls for cls in dict.fromkeys(members) if issubclass(cls, Record) and cls is not Record]
+    members = [member for module in modules for member in vars(module).values()]
+    return list(dict.fromkeys(member for member in members if is_record(member) and member is not Record))
+
+
+def is_record(kind):
+    """Tell a record's class from other types; `dict[str, Any]` is a type on Python 3.10 as well."""
+    return typing.get_origin(kind) is None and isinstance(kind, type) and issubclass(kind, Record)
 
 
 @attrs.frozen
@@ -613,7 +618,7 @@ WRONG = {
 
 def sample(kind):
     """Return JSON that a type promises, with every field of a record filled."""
-    if isinstance(kind, type) and issubclass(kind, Record):
+    if is_record(kind):
         return {field.name: sample(field.kind) for field in Field.all_of(kind)}
     if typing.get_origin(kind) is list:
         return [sample(_choices(typing.get_args(kind)[0])[0])]

@@ -5,7 +5,7 @@ import datetime as dt
 import anyio
 import pytest
 
-from segops_admin import SegOpsNotFoundError
+from segops_admin import SegOpsJobError, SegOpsNotFoundError
 
 DIMENSIONS = {"schema_coverage", "answer_format", "factual_completeness", "ai_visibility_alignment"}
 
@@ -35,3 +35,34 @@ async def test_score_is_read_once_the_run_is_over(segops, everything):
     assert (score.scored_at.utcoffset(), score["score"]) == (dt.timedelta(0), score.score)
     assert [item["priority"] for item in score.recommendations] == list(range(1, len(score.recommendations) + 1))
     assert (await segops.products.get(made.id)).ai_readability_score == pytest.approx(score.score)
+
+
+async def test_score_and_wait_returns_the_new_score(segops):
+    """Also when there was one before."""
+    made = await segops.products.create(sku="A", name="Dark rye")
+    looks = []
+    first = await segops.products.score_and_wait(made.id, timeout=20, on_progress=looks.append)
+    second = await segops.products.score_and_wait(made.id)
+
+    assert second.scored_at > first.scored_at
+    assert looks[-1] == first
+
+
+async def test_scoring_that_takes_too_long_ends_with_the_whole_wait(segops, emulator):
+    """The scoring itself goes on at the server."""
+    made = await segops.products.create(sku="A", name="a")
+    emulator.hold_jobs()
+    try:
+        with pytest.raises(SegOpsJobError) as caught:
+            await segops.products.score_and_wait(made.id, timeout=0.3)
+    finally:
+        emulator.release_jobs()
+
+    assert caught.value.reason == "timeout"
+    assert str(made.id) in str(caught.value)
+
+
+async def test_scoring_of_an_unknown_product_is_the_apis_error(segops):
+    """Nothing was started, so there is nothing to wait for, though a missing score is a 404 as well."""
+    with pytest.raises(SegOpsNotFoundError):
+        await segops.products.score_and_wait(999_999_999)
