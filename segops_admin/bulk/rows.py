@@ -96,13 +96,21 @@ def _is_missing(value: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """Turn a NumPy scalar into Python's own."""
+    """Turn a NumPy scalar or a pandas time into Python's own."""
+    if hasattr(value, "to_pydatetime"):
+        return value.to_pydatetime(warn=False)  # it has no nanoseconds
     return value.item() if type(value).__module__ == "numpy" and hasattr(value, "item") else value
 
 
 def _arrow_rows(batches: Iterable[Any]) -> Iterator[dict[str, Any]]:
     for batch in batches:
-        yield from batch.to_pylist()
+        if any(
+            str(kind).startswith("timestamp[ns") for kind in batch.schema.types
+        ):  # pyarrow makes pandas times of them
+            for row in batch.to_pylist():
+                yield {name: _plain(value) for name, value in row.items()}
+        else:
+            yield from batch.to_pylist()
 
 
 def _file_rows(file: Path) -> Iterator[Any]:

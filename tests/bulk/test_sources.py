@@ -1,0 +1,275 @@
+"""What rows may come from, and how a row that cannot be read is told."""
+
+import asyncio
+import datetime as dt
+import gzip
+import json
+import sys
+from decimal import Decimal
+
+import pytest
+from bulk.kit import BULK, figures, rows, sent, stored, took
+
+from segops_admin import SegOpsInputError
+
+BREADS = [
+    {"sku": "RYE-05", "name": "Dark rye", "grain": "rye"},
+    {"sku": "SPE-01", "name": 'Brød "av" spelt, lys', "grain": "spelt"},
+    {"sku": "OAT-02", "name": "Line one\nline two", "grain": ""},
+]
+
+
+def as_csv(delimiter=","):
+    quoted = [[f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in row.values()] for row in BREADS]
+    return "\r\n".join([delimiter.join(BREADS[0]), *(delimiter.join(row) for row in quoted), ""])
+
+
+FILES = {
+    "breads.csv": as_csv(),
+    "breads.tsv": as_csv("\t"),
+    "breads.jsonl": "\n\n".join(json.dumps(row) for row in BREADS),
+    "breads.ndjson": "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in BREADS),
+    "BREADS.CSV": as_csv(),
+    "summer.2026.csv": "\ufeff" + as_csv(),
+}
+
+
+async def arrived(raw):
+    """Return the rows of all requests."""
+    return [row for request in raw.requests for row in request.json()["products"]]
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gz"])
+@pytest.mark.parametrize("name", FILES)
+async def test_rows_are_read_from_a_file(at_raw, raw, tmp_path, name, packed):
+    """Quotes, commas, line breaks in cells, accents, a byte order mark; the kind is told by the name."""
+    raw.script(took)
+    path = tmp_path / (f"{name}.gz" if packed else name)
+    content = FILES[name].encode()
+    path.write_bytes(gzip.compress(content) if packed else content)
+    result = await at_raw().products.bulk_upsert(path if packed else str(path))
+
+    assert await arrived(raw) == BREADS
+    assert figures(result) == (3, 0, 0)
+
+
+async def test_file_is_read_as_fast_as_it_is_sent(at_raw, raw, tmp_path):
+    """Not into memory first: a row that cannot be read at the end does not keep the first ones from being sent."""
+    raw.script(took)
+    path = tmp_path / "many.csv"
+    path.write_bytes(b"sku,name\n" + b"".join(b"S%d,n\n" % n for n in range(50_000)) + b"S,\xff\n")
+    with pytest.raises(SegOpsInputError, match="0xff"):
+        await at_raw().products.bulk_upsert(path, concurrency=1)
+
+    assert len(raw.requests) > 50
+
+
+async def test_lines_that_cannot_be_read_are_told_and_the_rest_goes_in(at_raw, raw, tmp_path):
+    """One bad line of a million is the usual case; the line is named."""
+    raw.script(took)
+    path = tmp_path / "bad.csv"
+    path.write_text("sku,name\nA,a\nB\nC,c,c\nD,d\n,no sku\n")
+    result = await at_raw().products.bulk_upsert(path)
+
+    assert sent(raw) == [["A", "D"]]
+    assert [row.index for row in result.failed] == [1, 2, 4]
+    assert "line 3" in result.failed[0].reason
+    assert "line 4" in result.failed[1].reason
+
+
+async def test_json_lines_that_are_no_rows_are_told(at_raw, raw, tmp_path):
+    """Broken off, a list, a number."""
+    raw.script(took)
+    path = tmp_path / "bad.jsonl"
+    path.write_text('{"sku": "A", "name": "a"}\n{"sku": "B", "na\n[1]\n7\nnull\n{"sku": "C", "name": "c"}\n')
+    result = await at_raw().products.bulk_upsert(path)
+
+    assert sent(raw) == [["A", "C"]]
+    assert [row.index for row in result.failed] == [1, 2, 3, 4]
+    assert "line 2 is not JSON" in result.failed[0].reason
+
+
+BAD_FILES = {
+    "missing.csv": (None, "no file"),
+    "rows.xlsx": (b"PK", "none of"),
+    "rows.csv.zip": (b"PK", "none of"),
+    "noname": (b"sku,name\n", "none of"),
+    "empty.csv": (b"", "no column named sku"),
+    "nosku.csv": (b"code,name\nA,a\n", "no column named sku"),
+    "latin.csv": ("sku,name\nA,Brød\n".encode("latin-1"), "not UTF-8: byte 0xf8"),
+    "utf16.csv": ("sku,name\nA,a\n".encode("utf-16"), "not UTF-8: byte 0xff"),
+    "plain.csv.gz": (b"sku,name\nA,a\n", "not a whole gzip"),
+    "cut.csv.gz": (gzip.compress(b"sku,name\n" + b"A,a\n" * 10_000)[:-20], "not a whole gzip"),
+    "zeros.csv": (b"sku,name\nA," + b'"' + b"a" * 200_000, "line"),
+    "text.parquet": (b"sku,name\n", "not a Parquet file"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+async def test_file_that_cannot_be_read_is_told(at_raw, raw, tmp_path, name):
+    """By its name and what is wrong with it; never an error of another library."""
+    if name.endswith("parquet"):
+        pytest.importorskip("pyarrow")
+    content, words = BAD_FILES[name]
+    raw.script(took)
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(SegOpsInputError, match=words) as caught:
+        await at_raw().products.bulk_upsert(tmp_path / name)
+
+    assert name in str(caught.value)
+
+
+async def test_directory_is_told(segops, tmp_path):
+    """A folder of files is many imports."""
+    with pytest.raises(SegOpsInputError, match="no file"):
+        await segops.products.bulk_upsert(tmp_path)
+
+
+async def test_header_without_rows_is_an_empty_import(at_raw, raw, tmp_path):
+    """A nightly delta may be empty."""
+    (tmp_path / "delta.csv").write_text("sku,name\n")
+
+    assert figures(await at_raw().products.bulk_upsert(tmp_path / "delta.csv")) == (0, 0, 0)
+    assert raw.requests == []
+
+
+async def test_rows_come_from_any_iterable_of_mappings(segops):
+    """A generator, a tuple, an async generator, rows of other mapping types."""
+
+    class Row(dict):
+        pass
+
+    async def asynchronous():
+        for row in rows(10, start=20):
+            await asyncio.sleep(0)
+            yield row
+
+    await segops.products.bulk_upsert(Row(row) for row in rows(10))
+    await segops.products.bulk_upsert(tuple(rows(10, start=10)))
+    await segops.products.bulk_upsert(asynchronous(), chunk_size=3)
+
+    assert await stored(segops) == {row["sku"]: row["name"] for row in rows(30)}
+
+
+async def test_values_that_json_can_express_are_written(at_raw, raw):
+    """Dates, decimals and UUIDs come out of every database driver."""
+    raw.script(took)
+    day = dt.date(2026, 11, 23)
+    await at_raw().products.bulk_upsert(
+        [{"sku": "A", "name": "a", "day": day, "price": Decimal("1.5"), "n": Decimal(2)}]
+    )
+
+    assert (await arrived(raw))[0] == {"sku": "A", "name": "a", "day": "2026-11-23", "price": 1.5, "n": 2}
+
+
+FRAME = {
+    "sku": ["A", "B", "C"],
+    "name": ["a", "b", "c"],
+    "count": [1, 2, 3],
+    "price": [1.5, None, 2.5],
+    "stock": [True, False, True],
+}
+EXPECTED = [
+    {"sku": "A", "name": "a", "count": 1, "price": 1.5, "stock": True},
+    {"sku": "B", "name": "b", "count": 2, "price": None, "stock": False},
+    {"sku": "C", "name": "c", "count": 3, "price": 2.5, "stock": True},
+]
+
+
+def without_missing(many):
+    return [{name: value for name, value in row.items() if value is not None} for row in many]
+
+
+async def test_pandas_frame_is_read_without_its_missing_values(at_raw, raw):
+    """NaN is how pandas spells "no value": the field is left out, the row goes in, numbers stay numbers."""
+    pandas = pytest.importorskip("pandas")
+    raw.script(took)
+    frame = pandas.DataFrame({**FRAME, "when": [pandas.Timestamp("2026-11-23"), pandas.NaT, pandas.NaT]})
+    frame["whole"] = pandas.array([7, None, 9], dtype="Int64")
+    result = await at_raw().products.bulk_upsert(frame, chunk_size=2, concurrency=1)
+
+    expected = without_missing(EXPECTED)
+    expected[0] |= {"when": "2026-11-23T00:00:00", "whole": 7}
+    expected[2] |= {"whole": 9}
+    assert await arrived(raw) == expected
+    assert figures(result) == (3, 0, 0)
+
+
+async def test_polars_frame_is_read(at_raw, raw):
+    """In slices, never as a whole."""
+    polars = pytest.importorskip("polars")
+    raw.script(took)
+    result = await at_raw().products.bulk_upsert(polars.DataFrame(FRAME), chunk_size=2, concurrency=1)
+
+    assert without_missing(await arrived(raw)) == without_missing(EXPECTED)
+    assert figures(result) == (3, 0, 0)
+
+
+@pytest.mark.parametrize("kind", ["table", "reader", "batches"])
+async def test_arrow_is_read(at_raw, raw, kind):
+    """A table, or a reader that gives batches as they come."""
+    pyarrow = pytest.importorskip("pyarrow")
+    raw.script(took)
+    table = pyarrow.table(FRAME)
+    source = {"table": table, "reader": table.to_reader(2), "batches": table.to_batches()[0]}[kind]
+    if kind == "batches":
+        source = pyarrow.RecordBatchReader.from_batches(table.schema, table.to_batches())
+    result = await at_raw().products.bulk_upsert(source, chunk_size=2, concurrency=1)
+
+    assert without_missing(await arrived(raw)) == without_missing(EXPECTED)
+    assert figures(result) == (3, 0, 0)
+
+
+async def test_parquet_file_is_read(at_raw, raw, tmp_path):
+    """In batches, from disk; nested values stay nested."""
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    raw.script(took)
+    parquet.write_table(pyarrow.table({**FRAME, "tags": [["x"], [], ["y", "z"]]}), tmp_path / "rows.parquet")
+    await at_raw().products.bulk_upsert(tmp_path / "rows.parquet")
+
+    assert [row["tags"] for row in await arrived(raw)] == [["x"], [], ["y", "z"]]
+
+
+async def test_times_of_a_nanosecond_column_are_written(at_raw, raw):
+    """pyarrow makes pandas times of them where pandas is installed, which have no JSON form."""
+    pyarrow = pytest.importorskip("pyarrow")
+    raw.script(took)
+    when = pyarrow.array([dt.datetime(2026, 11, 23, tzinfo=dt.timezone.utc), None], pyarrow.timestamp("ns", "UTC"))
+    await at_raw().products.bulk_upsert(pyarrow.table({"sku": ["A", "B"], "name": ["a", "b"], "when": when}))
+
+    assert [row["when"] for row in await arrived(raw)] == ["2026-11-23T00:00:00Z", None]
+
+
+async def test_parquet_without_pyarrow_says_what_to_install(segops, seen, tmp_path, monkeypatch):
+    """The extra is optional."""
+    (tmp_path / "rows.parquet").write_bytes(b"PAR1")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(SegOpsInputError, match=r"segops_admin\[parquet\]"):
+        await segops.products.bulk_upsert(tmp_path / "rows.parquet")
+
+    assert not seen(path=BULK)
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl.gz", "rows.parquet"])
+async def test_import_of_a_file_goes_on_from_its_journal(segops, fault, seen, tmp_path, name):
+    """The chunks of a file are the same each time it is read."""
+    path = tmp_path / name
+    if name.endswith("parquet"):
+        pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+        parquet.write_table(pyarrow.Table.from_pylist(rows(100)), path)
+    elif name.endswith("gz"):
+        path.write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in rows(100)).encode()))
+    else:
+        path.write_text("sku,name\n" + "".join(f"{row['sku']},{row['name']}\n" for row in rows(100)))
+    rule = fault(method="POST", path=BULK, status=401, after=4)
+    options = {"chunk_size": 10, "concurrency": 1, "journal": tmp_path / "import.journal"}
+    with pytest.raises(Exception, match="40 of 40"):
+        await segops.products.bulk_upsert(path, **options)
+    rule.times = 0
+    result = await segops.products.bulk_upsert(path, **options)
+
+    assert (result.stored, result.resumed_rows) == (100, 40)
+    assert len({entry.idempotency_key for entry in seen(path=BULK)}) == 10
