@@ -26,13 +26,35 @@ class OwnCommand(NamedTuple):
 
     module: str
     summary: str
+    name: str = "command"
+    """What it is called in its module."""
+
+    def load(self) -> click.Command:
+        """Import it."""
+        command: click.Command = getattr(import_module(f".{self.module}", __package__), self.name)
+        return command
 
 
 OWN: Mapping[str, OwnCommand] = {
     "demo": OwnCommand("demo", "Run the whole way through the API on a local emulator, and show what happened."),
     "emulator": OwnCommand("emulate", "Run a local SegOps API until Ctrl-C."),
     "help": OwnCommand("overview", "List all commands."),
+    "api": OwnCommand("api", "Call any endpoint of the API."),
+    "apply": OwnCommand("apply", "Make the workspace as a file says; shows the plan and asks."),
+    "completion": OwnCommand("completion", "Print the script that completes words in a shell."),
+    "doctor": OwnCommand("doctor", "Check key, root, network, clock and versions, and name the fixes."),
+    "dump": OwnCommand("dump", "Write the workspace's definitions to a file for `apply`."),
+    "login": OwnCommand("login", "Try a secret key and keep it under a profile's name."),
+    "logout": OwnCommand("login", "Forget a profile and its key.", "logout"),
+    "webhooks": OwnCommand("webhooks", "Receive, send and verify webhook deliveries."),
+    "whoami": OwnCommand("whoami", "Show which key and root are used, and what the server says."),
 }
+
+OWN_OF: Mapping[str, Mapping[str, OwnCommand]] = {
+    "analytics": {"report": OwnCommand("report", "Write the workspace's figures as one page of charts.")},
+    "segments": {"diff": OwnCommand("diff", "Compare a segment in a file with the one in the workspace.")},
+}
+"""Commands of our own among a namespace's methods."""
 
 
 class Words(click.Group):
@@ -58,14 +80,17 @@ class NamespaceGroup(Words):
         shared = shared_options(hidden=True)
         super().__init__(name, help=namespace.doc, short_help=docs.summary(namespace.doc), params=shared)
         self._namespace = namespace
+        self._own = OWN_OF.get(namespace.name, {})
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
-        """Return the words of all methods."""
-        return list(self._namespace.words)
+        """Return the words of all methods, and our own."""
+        return sorted([*self._namespace.words, *self._own])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Return one method's command; underscores are taken too."""
         word = cmd_name.replace("_", "-")
+        if word in self._own:
+            return self._own[word].load()
         method = self._namespace.words.get(word)
         return None if method is None else MethodCommand(word, method, self._namespace)
 
@@ -80,8 +105,7 @@ class Root(Words):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Return a namespace's group, or one of the own commands."""
         if cmd_name in OWN:
-            command: click.Command = import_module(f".{OWN[cmd_name].module}", __package__).command
-            return command
+            return OWN[cmd_name].load()
         namespace = namespaces().get(cmd_name.replace("-", "_"))
         return None if namespace is None else NamespaceGroup(namespace)
 
@@ -91,7 +115,7 @@ class Root(Words):
         with formatter.section("Namespaces"):
             formatter.write_dl(sorted(rows))
         with formatter.section("Commands"):
-            formatter.write_dl([(name, own.summary) for name, own in OWN.items()])
+            formatter.write_dl([(name, own.summary) for name, own in sorted(OWN.items())])
 
 
 def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:

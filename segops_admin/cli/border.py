@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 PROGRAM = "segops-admin"
 
+COMPLETING = "_SEGOPS_ADMIN_COMPLETE"
+"""The variable by which the script of `completion` asks for words, as `bash_complete`."""
+
 INTERRUPTED = 130
 """What shells report of a program that SIGINT ended: 128 + 2."""
 
@@ -41,6 +44,8 @@ class Stopped(click.ClickException):
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these words, or the process's, and return its exit status."""
     try:
+        if os.environ.get(COMPLETING, "").endswith("_complete"):
+            return _complete()
         _invoke(sys.argv[1:] if arguments is None else list(arguments))
         sys.stdout.flush()
     except click.exceptions.Exit as leave:
@@ -71,6 +76,12 @@ def _invoke(arguments: list[str]) -> None:
 
     with command.make_context(PROGRAM, arguments) as context:
         command.invoke(context)
+
+
+def _complete() -> int:
+    from .completion import complete  # noqa: PLC0415 -- only when a shell asks
+
+    return complete(os.environ[COMPLETING].partition("_")[0])
 
 
 def _usage(error: click.UsageError) -> str:

@@ -15,6 +15,8 @@ WRITTEN = {
     ("activations", "create"): "klaviyo.json",
     ("api_keys", "create"): "--name nightly --tenant-slug northwind",
     ("http", "request"): """POST /segments/ --body '{"name": "New"}'""",
+    ("identity", "alias"): "7f3c ana@example.net",
+    ("identity", "merge"): "ana-old ana@example.net",
     ("pages", "query"): "'rye flour' --limit 5",
     ("products", "bulk_upsert"): "rows.json",
     ("products", "confirm_import"): """12 '{"mapping": {"code": "sku"}}'""",
@@ -57,15 +59,15 @@ VALUES = {
 def example_of(words: str, method: MethodInfo, derived: Derived) -> str:
     """Return a command line that works."""
     written = WRITTEN.get((method.namespace, method.name))
-    return f"{words} {written if written is not None else _made(derived)}".strip()
+    return f"{words} {written if written is not None else _made(method.name, derived)}".strip()
 
 
-def _made(derived: Derived) -> str:
+def _made(name: str, derived: Derived) -> str:
     values: list[str] = []
     for slot in derived.slots:
         if slot.role is Role.ARGUMENT:
             values.append(VALUES.get(slot.parameter.name, "31"))
         elif slot.role is Role.BODY:
             fields = any(other.role is Role.FIELDS for other in derived.slots)
-            values.append("changes.json" if fields else "body.json")
+            values.append("new.json" if name == "create" else "changes.json" if fields else "body.json")
     return shlex.join(values)

@@ -10,7 +10,7 @@ import click
 from . import docs
 from .derive import Derived, derive
 from .examples import example_of
-from .options import shared_options
+from .options import Command, shared_options
 from .routes import Routes
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ FREE = "segops_admin.cli.free_flags"
 """Where a context keeps the flags that become query parameters."""
 
 
-class MethodCommand(click.Command):
+class MethodCommand(Command):
     """`segops-admin NAMESPACE METHOD`; the signature is read when the command is asked for, not when it is listed."""
 
     def __init__(self, word: str, method: MethodInfo, namespace: NamespaceInfo) -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 Form = Literal["json", "jsonl", "table", "csv", "yaml"]
 FORMS: tuple[Form, ...] = ("json", "jsonl", "table", "csv", "yaml")
 
+SHARED_TITLE = "Options of every command"
+
 STORE = "segops_admin.cli.settings"
 
 
@@ -34,6 +36,27 @@ class Settings(NamedTuple):
     debug: bool = False
 
 
+class Command(click.Command):
+    """A command whose help lists its own options apart from those of every command."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options in two sections."""
+        own: list[tuple[str, str]] = []
+        shared: list[tuple[str, str]] = []
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
+            if record is not None:
+                (shared if isinstance(param, SharedOption) else own).append(record)
+        for title, rows in (("Options", own), (SHARED_TITLE, shared)):
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+
+class SharedOption(click.Option):
+    """An option of every command."""
+
+
 def settings() -> Settings:
     """Return what the running command was told."""
     return Settings(**click.get_current_context().meta.get(STORE, {}))
@@ -41,7 +64,7 @@ def settings() -> Settings:
 
 def shared_options(taken: Collection[str] = (), *, hidden: bool = False) -> list[click.Parameter]:
     """Return the options of every command, without those whose words are taken."""
-    options: list[click.Option] = [
+    options: list[SharedOption] = [
         _option("-o", "--output", type=click.Choice(FORMS), help="Default: table on a terminal, else json."),
         _option("--columns", metavar="A,B.C", callback=_keep_columns, help="Only these fields, in this order."),
         _option("--query", metavar="JMESPATH", help="What to take of the result; see jmespath.org."),
@@ -57,9 +80,9 @@ def shared_options(taken: Collection[str] = (), *, hidden: bool = False) -> list
     return list(free)
 
 
-def _option(*words: str, **how: Any) -> click.Option:
+def _option(*words: str, **how: Any) -> SharedOption:
     how.setdefault("callback", _keep)
-    return click.Option(words, expose_value=False, **how)
+    return SharedOption(words, expose_value=False, **how)
 
 
 def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:

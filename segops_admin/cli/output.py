@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..records.base import is_array
 from ..records.page import Page
-from ..sync.base import SyncPager
+from ..sync.base import SyncChunkStream, SyncPager
 from .forms import Csv, Json, JsonLines, Yaml
 from .shape import Columns, plain, searched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from .forms import Writer
     from .options import Form, Settings
@@ -45,6 +45,9 @@ def show(result: Any, wanted: Settings) -> None:
             everything = [plain(item) for page in pages for item in page]
             writer.value(_cut(searched(wanted.query, everything), columns))
         return
+    if isinstance(result, SyncChunkStream):
+        _show_pages(([chunk] for chunk in result), writer, columns)
+        return
     value = plain(result)
     if wanted.query is not None:
         writer.value(_cut(searched(wanted.query, value), columns))
@@ -67,7 +70,7 @@ def _writer(form: Form, *, asked: bool) -> Writer:
     return Tables(keep_empty=asked)
 
 
-def _show_pages(pages: Iterator[Page[Any]], writer: Writer, columns: Columns | None) -> None:
+def _show_pages(pages: Iterable[Iterable[Any]], writer: Writer, columns: Columns | None) -> None:
     """Print a list page by page, holding no more than the pages in flight."""
     for page in pages:
         items = [plain(item) for item in page]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -122,29 +123,33 @@ def _stored_key(name: str, profile: Mapping[str, Any]) -> str:
 
 def _to_keyring(name: str, api_key: str) -> bool:
     try:
-        import keyring  # noqa: PLC0415 -- an extra
-        from keyring.errors import KeyringError  # noqa: PLC0415
+        keyring, trouble = _keyring()
     except ImportError:
         return False
     try:
         keyring.set_password(SERVICE, name, api_key)
-    except (KeyringError, RuntimeError):  # no service that keeps secrets, or a locked one
+    except trouble:  # no service that keeps secrets, or a locked one
         return False
     return True
 
 
 def _from_keyring(name: str, *, remove: bool = False) -> str | None:
     try:
-        import keyring  # noqa: PLC0415
-        from keyring.errors import KeyringError  # noqa: PLC0415
+        keyring, trouble = _keyring()
     except ImportError as error:
         raise CommandError(
             f"The key of profile {name!r} is in the system's keyring: install the extra `segops_admin[keyring]`."
         ) from error
     try:
-        key = keyring.get_password(SERVICE, name)
+        key: str | None = keyring.get_password(SERVICE, name)
         if remove and key:
             keyring.delete_password(SERVICE, name)
-    except (KeyringError, RuntimeError) as error:
+    except trouble as error:
         raise CommandError(f"The system's keyring cannot be read: {error}.") from error
     return key
+
+
+def _keyring() -> tuple[Any, tuple[type[Exception], ...]]:
+    """Return the keyring package, an extra, and the errors of its backends."""
+    keyring = import_module("keyring")
+    return keyring, (import_module("keyring.errors").KeyringError, RuntimeError)

@@ -142,7 +142,7 @@ def test_a_reader_who_has_enough_ends_it_quietly(shell):
         complaint = process.stderr.read()
         status = process.wait(20)
 
-    assert orjson.loads(first)["sku"] == "P-0"
+    assert orjson.loads(first)["sku"].startswith("P-")
     assert (status, complaint) == (0, b"")
 
 

@@ -1,0 +1,63 @@
+"""`segops-admin apply FILE`: the workspace becomes as the file says. What the file does not name is left alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from .border import PROGRAM, CommandError, Stopped
+from .confirm import confirm
+from .options import Command, settings, shared_options
+
+if TYPE_CHECKING:
+    from ..sync import SegOpsAdmin
+    from .plan import Change
+
+
+def _apply(file: str) -> None:
+    from .connect import connected  # noqa: PLC0415 -- help does without the client
+    from .desired import read_desired  # noqa: PLC0415
+    from .plan import changes, show_change  # noqa: PLC0415
+
+    wanted = settings()
+    desired = read_desired(file)
+    with connected(wanted._replace(dry_run=False)) as client:
+        plan = list(changes(client, desired))
+        for change in plan:
+            show_change(change)
+        whole = sum(map(len, desired.values()))
+        created = sum(change.id is None for change in plan)
+        click.echo(f"{created} to create, {len(plan) - created} to change, {whole - len(plan)} as they should be.")
+        if not plan or wanted.dry_run:
+            return
+        confirm(f"Apply {len(plan)} change{'s' if len(plan) > 1 else ''}?", wanted)
+        _carry_out_all(client, plan)
+
+
+def _carry_out_all(client: SegOpsAdmin, plan: list[Change]) -> None:
+    from ..errors import SegOpsError  # noqa: PLC0415
+    from .plan import carry_out  # noqa: PLC0415
+
+    for done, change in enumerate(plan):
+        try:
+            carry_out(client, change)
+        except SegOpsError as error:
+            raise CommandError(
+                f"{change.kind.name} {change.identity!r}: {error} {done} of {len(plan)} changes are in; correct it and "
+                "run again: what is done is not done twice."
+            ) from error
+        except KeyboardInterrupt:
+            raise Stopped(f"interrupted. {done} of {len(plan)} changes are in; run again to go on.") from None
+        click.echo(f"{'created' if change.id is None else 'changed'} {change.kind.name} {change.identity!r}", err=True)
+
+
+command = Command(
+    "apply",
+    callback=_apply,
+    params=[click.Argument(["file"], metavar="FILE.yaml|FILE.json|-"), *shared_options()],
+    help="Make the workspace as a file says.\n\nThe file has the sections segments, product_segments, schemas and "
+    "queries, as `dump` writes them. Shows what would change, asks, and applies it in that order; a second run changes "
+    "nothing. What the file does not name is left alone. With --dry-run it reads, shows the plan, and stops.",
+    epilog=f"Example: {PROGRAM} apply workspace.yaml --yes",
+)
