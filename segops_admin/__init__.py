@@ -15,6 +15,7 @@ from ._version import __version__
 if TYPE_CHECKING:
     from . import dsl, errors, webhook
     from .client import AsyncSegOpsAdmin
+    from .core.deadline import deadline
     from .core.events import CallEvent
     from .errors import (
         BulkUpsertError,
@@ -35,18 +36,33 @@ if TYPE_CHECKING:
         SegOpsTimeoutError,
         WebhookVerificationError,
     )
+    from .records.activations import Activation
     from .records.bulk import BulkUpsertResult
-    from .records.page import Page
+    from .records.page import Page, Paginated
+    from .records.pages import GeneratedPage
+    from .records.product_segments import ProductSegment
+    from .records.products import Product
+    from .records.queries import AIQuery
+    from .records.schemas import EventSchema
+    from .records.segments import ExportJob, Segment
     from .records.webhooks import SegmentRecomputed
     from .sync import SegOpsAdmin
     from .webhook import parse_webhook, sign_webhook, verify_webhook
 
 __all__ = [
+    "AIQuery",
+    "Activation",
     "AsyncSegOpsAdmin",
     "BulkUpsertError",
     "BulkUpsertResult",
     "CallEvent",
+    "EventSchema",
+    "ExportJob",
+    "GeneratedPage",
     "Page",
+    "Paginated",
+    "Product",
+    "ProductSegment",
     "SegOpsAdmin",
     "SegOpsApiError",
     "SegOpsAuthenticationError",
@@ -63,9 +79,11 @@ __all__ = [
     "SegOpsRateLimitError",
     "SegOpsServerError",
     "SegOpsTimeoutError",
+    "Segment",
     "SegmentRecomputed",
     "WebhookVerificationError",
     "__version__",
+    "deadline",
     "dsl",
     "errors",
     "parse_webhook",
@@ -78,12 +96,22 @@ MODULES = ("dsl", "errors", "webhook")
 """Modules that are reached without an import of their own."""
 
 HOMES = {
+    "AIQuery": "records.queries",
+    "Activation": "records.activations",
     "AsyncSegOpsAdmin": "client",
     "BulkUpsertResult": "records.bulk",
     "CallEvent": "core.events",
+    "EventSchema": "records.schemas",
+    "ExportJob": "records.segments",
+    "GeneratedPage": "records.pages",
     "Page": "records.page",
+    "Paginated": "records.page",
+    "Product": "records.products",
+    "ProductSegment": "records.product_segments",
     "SegOpsAdmin": "sync",
+    "Segment": "records.segments",
     "SegmentRecomputed": "records.webhooks",
+    "deadline": "core.deadline",
     "parse_webhook": "webhook",
     "sign_webhook": "webhook",
     "verify_webhook": "webhook",

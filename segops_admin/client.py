@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from .core.events import CallEvent
+    from .core.pace import Limiter
     from .resources.activations import AsyncActivations
     from .resources.analytics import AsyncAnalytics
     from .resources.api_keys import AsyncApiKeys
@@ -44,7 +45,7 @@ class AsyncSegOpsAdmin:
     base_url: the API root, ending in `/api`; SEGOPS_API_URL or production when left out.
     timeout: seconds for one whole call: waiting for a connection, every attempt, every sleep, reading the answer.
     max_retries: attempts after the first one. max_connections: open at once; more calls wait.
-    rate_limit: a quota of our own, as `"60/min"`, a plan's name, or calls per second.
+    rate_limit: a quota of our own, as `"60/min"`, a plan's name, calls per second, or a shared limiter.
     on_event: called with a `CallEvent` at every attempt, wait and end.
     session: an aiohttp session to borrow; it is not closed by us.
     max_retry_after: the longest wait in seconds that a server may ask for before we raise instead.
@@ -62,7 +63,7 @@ class AsyncSegOpsAdmin:
         timeout: float = 30.0,
         max_retries: int = 3,
         max_connections: int = 100,
-        rate_limit: str | float | None = None,
+        rate_limit: str | float | Limiter | None = None,
         on_event: Callable[[CallEvent], object] | None = None,
         session: aiohttp.ClientSession | None = None,
         max_retry_after: float = 60.0,
@@ -73,8 +74,9 @@ class AsyncSegOpsAdmin:
         trust_env: bool = False,
         allow_insecure: bool = False,
     ) -> None:
+        api_key = resolve_api_key(api_key)
         config = ClientConfig(
-            api_key=resolve_api_key(api_key),
+            api_key=api_key,
             base_url=resolve_base_url(base_url, allow_insecure=allow_insecure),
             timeout_s=check_number("timeout", timeout, least=0.001),
             max_retries=int(check_number("max_retries", max_retries, least=0)),
@@ -83,15 +85,31 @@ class AsyncSegOpsAdmin:
             poll_interval_s=check_number("poll_interval", poll_interval, least=0.001),
             headers=checked_headers(headers),
             on_event=on_event,
+            max_connections=int(check_number("max_connections", max_connections, least=1)),
         )
         transport = Transport(
-            max_connections=int(check_number("max_connections", max_connections, least=1)),
-            borrowed=session,
-            ssl_context=ssl_context,
-            trust_env=trust_env,
+            max_connections=config.max_connections, borrowed=session, ssl_context=ssl_context, trust_env=trust_env
         )
         self._call = Caller(config=config, transport=transport, pace=Pace(parse_rate_limit(rate_limit)))
         self._owns_connections = True
+
+    @classmethod
+    def from_config(cls, config: ClientConfig, *, api_key: str | None = None) -> Self:
+        """Return a client of the same configuration as another one's `.config`, for a process of its own.
+
+        api_key: left out, it is the config's, or SEGOPS_API_KEY where the config travelled without.
+        """
+        key = resolve_api_key(api_key or config.api_key or None)
+        client = object.__new__(cls)
+        transport = Transport(max_connections=config.max_connections)
+        client._call = Caller(config=attrs.evolve(config, api_key=key), transport=transport)
+        client._owns_connections = True
+        return client
+
+    @property
+    def config(self) -> ClientConfig:
+        """The configuration as plain data. It can be pickled, without the key; `config.with_key()` keeps it."""
+        return self._call.config
 
     @cached_property
     def activations(self) -> AsyncActivations:
@@ -230,7 +248,7 @@ class AsyncSegOpsAdmin:
     def __reduce__(self) -> str:
         raise TypeError(
             f"{type(self).__name__} holds connections and a key and cannot be pickled. "
-            "Make one in each process, from the same arguments."
+            "Pickle its .config and make a client of it with from_config() in each process."
         )
 
 

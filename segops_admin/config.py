@@ -33,11 +33,24 @@ REFUSED_PREFIXES = {
 }
 
 
+class Secret(str):
+    """Text whose repr is a mask: a traceback with locals does not tell it, not even in frames of libraries below."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        return str, ("",)
+
+
 @attrs.frozen(kw_only=True)
 class ClientConfig:
     """Everything about a client that is plain data."""
 
     api_key: str = attrs.field(repr=False)
+    """Left out when the value is pickled; the process that reads it takes its own from the environment."""
     base_url: str
     """The API root, without a trailing slash; ends in `/api`."""
     timeout_s: float
@@ -52,6 +65,12 @@ class ClientConfig:
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
     on_event: Callable[[CallEvent], object] | None = None
 
+    max_connections: int = 100
+
+    def with_key(self) -> ClientConfig:
+        """Return a copy that keeps its key when it is pickled. Mind where the pickle goes."""
+        return attrs.evolve(self, api_key=str(self.api_key))
+
     @property
     def origin(self) -> str:
         """Scheme and authority of the root: where root-relative links of the server begin."""
@@ -59,10 +78,10 @@ class ClientConfig:
         return f"{scheme}://{authority}"
 
 
-def resolve_api_key(api_key: str | None) -> str:
+def resolve_api_key(api_key: str | None) -> Secret:
     """Return the key given or the environment's; refuse what is surely not a secret key (segops-api.md 2.2)."""
-    key = api_key if api_key is not None else os.environ.get(API_KEY_VARIABLE, "")
-    key = key.strip() if isinstance(key, str) else ""  # pyright: ignore[reportUnnecessaryIsInstance]
+    given = os.environ.get(API_KEY_VARIABLE, "") if api_key is None else api_key
+    api_key = key = given = Secret(given.strip() if isinstance(given, str) else "")  # pyright: ignore[reportUnnecessaryIsInstance]
     if not key:
         raise SegOpsConfigError(f"No API key: pass api_key= or set {API_KEY_VARIABLE} to a secret key (sk_…).")
     if key[:3] in REFUSED_PREFIXES:

@@ -330,4 +330,4 @@ def _joined(logic: str, one: Rule, other: Rule) -> Group:
 
 
 def _side(logic: str, rule: Rule) -> Sequence[Rule]:
-    return rule.conditions if isinstance(rule, Group) and rule.logic == logic and not rule.extra else [rule]
+    return rule.conditions if isinstance(rule, Group) and rule.logic.upper() == logic and not rule.extra else [rule]

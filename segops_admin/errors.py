@@ -95,9 +95,9 @@ class SegOpsApiError(SegOpsError):
     def __init__(
         self,
         message: str,
-        *,
         status: int,
         body: Any = None,
+        *,
         method: str = "",
         url: str = "",
         headers: Mapping[str, str] | None = None,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import attrs
 
 from .config import check_number
-from .core.deadline import timeout_at
+from .core.deadline import remaining_s, timeout_at
 from .errors import SegOpsJobError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ async def time_limit(what: str, timeout: float) -> AsyncGenerator[Watch, None]:
     check_number("timeout", timeout, least=0)
     watch = Watch(what, timeout)
     try:
-        async with timeout_at(asyncio.get_running_loop().time() + timeout):
+        async with timeout_at(asyncio.get_running_loop().time() + remaining_s(timeout)):
             yield watch
     except asyncio.TimeoutError:
         raise _stopped_waiting(watch) from None

@@ -135,7 +135,9 @@ def namespaces():
     """Return the names and classes of the async face's namespaces."""
     probe = AsyncSegOpsAdmin(api_key="sk_probe", base_url="http://127.0.0.1:9/api")
     names = [name for name in dir(AsyncSegOpsAdmin) if not name.startswith("_")]
-    return {name: type(getattr(probe, name)) for name in names if not inspect.ismethod(getattr(probe, name))}
+    namespaces = {name: type(getattr(probe, name)) for name in names if not inspect.ismethod(getattr(probe, name))}
+    namespaces.pop("config")  # plain data, the only public attribute that is no namespace
+    return namespaces
 
 
 def _namespace_class(name):

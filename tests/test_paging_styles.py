@@ -157,3 +157,31 @@ async def test_list_that_is_none_is_a_decode_error(at_raw, raw, body):
     raw.script(reply(200, body))
     with pytest.raises(SegOpsDecodeError):
         await walk(at_raw())
+
+
+async def test_any_list_can_be_walked_by_its_path(segops):
+    """An endpoint without a method of its own has lists too; the published package walks them by this name."""
+    for number in range(5):
+        await segops.segments.create(name=f"s{number}")
+
+    found = [item async for item in segops.http.paginate("/segments/?page_size=2")]
+
+    assert [item["name"] for item in found] == [f"s{number}" for number in range(5)]
+
+
+async def test_file_of_the_published_form_is_sent(segops):
+    """The published package gives one file as (field, filename, bytes)."""
+    form = ("file", "products.csv", b"sku,name\nA,a\n")
+
+    job = await segops.http.request("POST", "/pim/import/csv/", form=form)
+
+    assert job["suggested_mapping"] == {"sku": "sku", "name": "name"}
+
+
+async def test_dictionary_by_its_name_is_the_same_as_by_its_place(segops):
+    """A script may write update(id, body={…}) and list(params={…}); neither may be taken for a field."""
+    made = await segops.segments.create(body={"name": "old"})
+    changed = await segops.segments.update(made.id, body={"name": "new"})
+
+    assert changed.name == "new"
+    assert len(await segops.segments.list(params={"page_size": 1})) == 1

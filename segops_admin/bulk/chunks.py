@@ -9,7 +9,6 @@ that is taken up again makes the same chunks.
 from __future__ import annotations
 
 import hashlib
-import math
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
@@ -133,11 +132,9 @@ def _problem(row: Any) -> str | None:
 def _encoded_whole(products: Sequence[Any]) -> bytes | None:
     """Encode all rows at once; None when one of them has no JSON form."""
     try:
-        body = codec.encode({"products": products})
+        return codec.encode({"products": products})
     except SegOpsInputError:
         return None
-    # A number that JSON lacks is written as null without a word: worth a look only where there is a null at all.
-    return None if b"null" in body and any(map(_has_unwritable_number, products)) else body
 
 
 def _cut_row_by_row(
@@ -153,7 +150,7 @@ def _cut_row_by_row(
     size = 0
     for place, product in zip(places, products, strict=True):
         try:
-            encoded = _encoded_row(product)
+            encoded = codec.encode(product)
         except SegOpsInputError as error:
             refused.append(FailedRow(index=place, sku=str(product["sku"]), reason=str(error)))
             continue
@@ -180,23 +177,6 @@ def _grouped(groups: Any, first: int, end: int, refused: list[FailedRow], replac
             refused=refused if number == 0 else [],
             replaced=replaced if number == 0 else 0,
         )
-
-
-def _encoded_row(product: Mapping[str, Any]) -> bytes:
-    if _has_unwritable_number(product):
-        raise SegOpsInputError("it holds a number that JSON has no form for (NaN or infinity)")
-    try:
-        return codec.encode(product)
-    except SegOpsInputError as error:
-        raise SegOpsInputError(f"it has no JSON form: {error.__cause__ or error}") from error
-
-
-def _has_unwritable_number(value: Any) -> bool:
-    if isinstance(value, float):
-        return not math.isfinite(value)
-    if isinstance(value, Mapping):
-        return any(map(_has_unwritable_number, cast("Mapping[str, Any]", value).values()))
-    return isinstance(value, (list, tuple)) and any(map(_has_unwritable_number, cast("list[Any]", value)))
 
 
 def _skus(products: Sequence[Mapping[str, Any]]) -> frozenset[str]:

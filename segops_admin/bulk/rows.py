@@ -15,7 +15,7 @@ import math
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any, Protocol, TextIO, cast
 
 import attrs
 import orjson
@@ -23,7 +23,50 @@ import orjson
 from ..errors import SegOpsInputError
 from ..records.base import is_array
 
-Rows = Iterable[Mapping[str, Any]] | AsyncIterable[Mapping[str, Any]] | str | Path | Any
+
+class PandasFrame(Protocol):
+    """A pandas DataFrame, as far as rows are read from it."""
+
+    @property
+    def iloc(self) -> Any:
+        """Rows by place."""
+        ...
+
+
+class PolarsFrame(Protocol):
+    """A polars DataFrame, as far as rows are read from it."""
+
+    def iter_slices(self, n_rows: int = ...) -> Iterator[Any]:
+        """Give parts of it."""
+        ...
+
+
+class ArrowTable(Protocol):
+    """An Arrow table, as far as rows are read from it."""
+
+    def to_batches(self, max_chunksize: int | None = ...) -> list[Any]:
+        """Give parts of it."""
+        ...
+
+
+class ArrowReader(Protocol):
+    """An Arrow record batch reader, as far as rows are read from it."""
+
+    def read_next_batch(self) -> Any:
+        """Give the next part of it."""
+        ...
+
+
+Rows = (
+    Iterable[Mapping[str, Any]]
+    | AsyncIterable[Mapping[str, Any]]
+    | PandasFrame
+    | PolarsFrame
+    | ArrowTable
+    | ArrowReader
+    | str
+    | Path
+)
 """Whatever `read_batches` reads."""
 
 

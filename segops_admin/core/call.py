@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from .._version import __version__
+from ..config import Secret
 from ..errors import SegOpsConnectionError, SegOpsInputError
 from . import codec
-from .deadline import timeout_at
+from .deadline import remaining_s, timeout_at
 from .pace import Pace
 from .refusal import error_from
 from .request import MUTATIONS, query_string
@@ -70,7 +71,7 @@ class Caller:
         outgoing = Outgoing(
             method=request.method,
             url=self._url(request),
-            headers=self._headers(content_type, key),
+            headers=self._headers(content_type, key, with_key=request.with_key),
             body=body,
             max_body_bytes=config.max_body_bytes,
         )
@@ -82,7 +83,7 @@ class Caller:
             )
 
         now = asyncio.get_running_loop().time()
-        timeout_s = max(request.timeout_s or 0.0, config.timeout_s)
+        timeout_s = remaining_s(max(request.timeout_s or 0.0, config.timeout_s))
         course = Course(request=request, started=now, deadline=now + timeout_s, observer=config.on_event)
         try:
             async with timeout_at(course.deadline):
@@ -108,7 +109,7 @@ class Caller:
         target = self.config.origin + url if url.startswith("/") else url
         for _ in range(MAX_REDIRECTS + 1):
             ours = same_origin(target, self.config.base_url)
-            headers = self._headers(None, None) if ours else {"User-Agent": USER_AGENT}
+            headers = self._headers(None, None, with_key=ours) if ours else {"User-Agent": USER_AGENT}
             outgoing = Outgoing(method="GET", url=target, headers=headers, max_body_bytes=self.config.max_body_bytes)
             async with self.transport.stream(outgoing) as response:
                 following = redirect_location(target, response)
@@ -126,13 +127,10 @@ class Caller:
         query = query_string(request.query)
         return f"{self.config.base_url}{request.path}{'?' if query else ''}{query}"
 
-    def _headers(self, content_type: str | None, key: str | None) -> dict[str, str]:
-        headers = {
-            "Authorization": f"ApiKey {self.config.api_key}",
-            "Accept": "application/json",
-            "Accept-Encoding": "gzip, deflate",
-            "User-Agent": USER_AGENT,
-        }
+    def _headers(self, content_type: str | None, key: str | None, *, with_key: bool) -> dict[str, str]:
+        headers = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": USER_AGENT}
+        if with_key:
+            headers["Authorization"] = Secret(f"ApiKey {self.config.api_key}")
         if content_type is not None:
             headers["Content-Type"] = content_type
         if key is not None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
 import orjson
 
 from ..errors import BODY_EXCERPT, SegOpsDecodeError, SegOpsInputError
-from ..records.base import Record
+from ..records.base import is_object
 from ..records.wire import converter, is_record, parse
 
 if TYPE_CHECKING:
@@ -18,26 +20,53 @@ T = TypeVar("T")
 
 
 def encode(body: Any) -> bytes:
-    """Write a request body as JSON; bytes are taken as JSON already."""
+    """Write a request body as JSON; bytes are taken as JSON already.
+
+    Dates, UUIDs, decimals, records and `dsl` definitions are written as their JSON form. Raises SegOpsInputError,
+    with the
+    place, for what has none: bytes, sets, unknown objects, NaN, integers beyond 64 bits, keys that are no text.
+    """
     if isinstance(body, bytes):
         return body
     try:
-        return orjson.dumps(body, default=_encode_other, option=orjson.OPT_UTC_Z)
+        encoded = orjson.dumps(body, default=_encode_other, option=orjson.OPT_UTC_Z)
     except orjson.JSONEncodeError as error:
-        raise SegOpsInputError(f"The body cannot be written as JSON: {error}.") from error
+        where, why = _trouble(body, "body") or ("body", str(error))
+        raise SegOpsInputError(f"The request cannot be written as JSON: {where} {why}.") from error
+    # A number that JSON lacks is written as null without a word: worth a look only where there is a null at all.
+    if b"null" in encoded and (trouble := _trouble(body, "body")) is not None:
+        raise SegOpsInputError(f"The request cannot be written as JSON: {trouble[0]} {trouble[1]}.")
+    return encoded
 
 
 def _encode_other(value: Any) -> Any:
-    if isinstance(value, Record):
-        return value.to_dict()
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, (set, frozenset)):
-        raise TypeError("a set has no order; pass a list")
     to_dict = getattr(value, "to_dict", None)
     if to_dict is not None:
         return to_dict()
+    if isinstance(value, Mapping):
+        return dict(cast("Mapping[str, Any]", value))
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _trouble(value: Any, where: str) -> tuple[str, str] | None:
+    """Return the first place in a body that has no JSON form, and what is wrong with it."""
+    if isinstance(value, (float, Decimal)) and not math.isfinite(value):
+        return where, f"is {value}, a number that JSON has no form for"
+    if is_object(value):
+        strange = next((key for key in value if not isinstance(key, str)), None)  # pyright: ignore[reportUnnecessaryIsInstance]
+        if strange is not None:
+            return where, f"has a key that is no text, {strange!r}"
+        return next((found for key, item in value.items() if (found := _trouble(item, f"{where}.{key}"))), None)
+    if isinstance(value, (list, tuple)):
+        items: list[Any] = list(value)  # pyright: ignore[reportUnknownArgumentType]
+        return next((found for at, item in enumerate(items) if (found := _trouble(item, f"{where}[{at}]"))), None)
+    try:
+        orjson.dumps(value, default=_encode_other)
+    except orjson.JSONEncodeError as error:
+        return where, f"is a {type(value).__name__}: {error.__cause__ or error}"
+    return None
 
 
 def decode_json(response: Response) -> Any:

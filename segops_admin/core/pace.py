@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import random
 import re
+import time
 from collections import deque
+from typing import Protocol, cast
 
 from ..errors import SegOpsConfigError
 
@@ -15,6 +17,9 @@ PLANS_PER_MINUTE = {"free": 60, "starter": 300, "business": 1000}
 """Source: segops-api.md 3.2 [docs]."""
 
 UNIT_S = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600}
+RETRY_TOKENS = 100.0
+TOKENS_PER_SUCCESS = 0.1
+
 STAGGER_S = 0.5
 """Calls leave an opened gate spread over this long, not together."""
 
@@ -27,8 +32,12 @@ class Quota:
         self.window_s = window_s
         self._granted: deque[float] = deque(maxlen=count)
 
-    def reserve(self, now: float) -> float:
+    async def reserve_s(self) -> float:
         """Take the next place; return the seconds until it begins."""
+        return self.reserve(time.monotonic())
+
+    def reserve(self, now: float) -> float:
+        """Take the next place after a clock value; return the seconds until it begins."""
         start = now
         if len(self._granted) == self.count:
             start = max(now, self._granted[0] + self.window_s)
@@ -36,12 +45,44 @@ class Quota:
         return start - now
 
 
-class Pace:
-    """The quota and the gate of one client."""
+class Limiter(Protocol):
+    """A quota: `Quota` here, or one shared with other processes."""
 
-    def __init__(self, quota: Quota | None = None) -> None:
+    async def reserve_s(self) -> float:
+        """Take the next place and return the seconds until it begins."""
+        ...
+
+
+class Budget:
+    """What retries may cost a struggling server: each takes a token, each success gives a tenth of one back.
+
+    A server that fails everything sees the full number of retries until the tokens are gone, and then some 10 % more
+    requests than calls, however many callers there are.
+    """
+
+    def __init__(self, tokens: float = RETRY_TOKENS) -> None:
+        self._most = tokens
+        self._tokens = tokens
+
+    def succeeded(self) -> None:
+        """Take note of an answer that was no failure."""
+        self._tokens = min(self._most, self._tokens + TOKENS_PER_SUCCESS)
+
+    def spend(self) -> bool:
+        """Take a token for a retry; False when there is none, and the failure must stand."""
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+class Pace:
+    """The quota, the gate and the retry budget of one client."""
+
+    def __init__(self, quota: Limiter | None = None) -> None:
         self._quota = quota
         self._closed_until = 0.0
+        self.budget = Budget()
 
     def close_gate(self, until: float) -> None:
         """Hold all calls until this clock value; a later one wins."""
@@ -52,18 +93,18 @@ class Pace:
         closed_s = self._closed_until - now
         return closed_s + random.uniform(0, STAGGER_S) if closed_s > 0 else 0.0  # noqa: S311 -- spreads load
 
-    def quota_s(self, now: float) -> float:
+    async def quota_s(self) -> float:
         """Take a place in the quota; return the seconds until it begins."""
-        return self._quota.reserve(now) if self._quota is not None else 0.0
+        return 0.0 if self._quota is None else await self._quota.reserve_s()
 
 
-def parse_rate_limit(rate_limit: str | float | None) -> Quota | None:
-    """Read `"60/min"`, a plan's name, or a number of calls per second; None means no quota of our own."""
-    if rate_limit is None:
-        return None
+def parse_rate_limit(rate_limit: str | float | Limiter | None) -> Limiter | None:
+    """Read `"60/min"`, a plan's name, a number of calls per second, or a limiter; None means no quota of our own."""
+    if rate_limit is None or hasattr(rate_limit, "reserve_s"):
+        return cast("Limiter | None", rate_limit)
     if isinstance(rate_limit, str):
         return _parse_text(rate_limit.strip().lower())
-    if isinstance(rate_limit, bool) or not rate_limit > 0:
+    if isinstance(rate_limit, bool) or not isinstance(rate_limit, (int, float)) or not rate_limit > 0:
         raise SegOpsConfigError(f"rate_limit must be positive, not {rate_limit!r}.")
     return Quota(int(rate_limit), 1.0) if rate_limit >= 1 else Quota(1, 1 / rate_limit)
 

@@ -53,6 +53,8 @@ class Request:
     """None: as the method says."""
     idempotency_key: str | None = None
     """None: a mutation gets a fresh one, the same over all its attempts."""
+    with_key: bool = True
+    """False for what is open to the world."""
     timeout_s: float | None = None
     """None: the client's. Set by calls that the service itself lets run longer."""
 
@@ -112,7 +114,17 @@ def _query_value(name: str, value: Any) -> str:
 def merged(given: Mapping[str, Any] | None, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Join the dictionary form and the keyword form of a query or body; a keyword wins."""
     if given is None:
-        return dict(fields)
+        return _by_name(fields)
     if not isinstance(given, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise SegOpsInputError(f"Expected a dictionary, got {type(given).__name__}.")
     return {**given, **fields}
+
+
+def _by_name(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Read `body={…}` and `params={…}` as the dictionary form: scripts for the published package may name them."""
+    for name in ("body", "params"):
+        whole = fields.get(name)
+        if isinstance(whole, Mapping):
+            rest = {key: value for key, value in fields.items() if key != name}
+            return {**cast("Mapping[str, Any]", whole), **rest}
+    return dict(fields)

@@ -118,6 +118,8 @@ class Course:
     """True once an attempt may have reached the server without our hearing what it did."""
     last: str = ""
     """What the last attempt came to, in a few words."""
+    waits_s: list[float] = attrs.field(factory=list[float])
+    """The waits between attempts, in seconds."""
 
     def tell(self, kind: Kind, *, status: int | None = None, delay_s: float | None = None, reason: str = "") -> None:
         """Tell observer and log what happens; costs next to nothing when nobody listens."""
@@ -148,20 +150,41 @@ async def send_with_retries(
     while True:
         await _wait_for_turn(course, pace, clock)
         outcome = await _one_attempt(course, attempt)
-        hint_s = retry_after_s(outcome) if isinstance(outcome, Response) and not outcome.ok else None
-        if isinstance(outcome, Response) and outcome.status == 429 and hint_s is not None:
-            pace.close_gate(clock() + min(hint_s, policy.max_retry_after_s))
         if isinstance(outcome, Response) and outcome.status < 429:
+            pace.budget.succeeded()
             course.tell("answered", status=outcome.status)
             return outcome
-        delay_s = next(delays, None) if may_repeat(course.request.repeatable, outcome) else None
-        if delay_s is None or (hint_s is not None and _too_long(hint_s, course, policy, clock())):
+        delay_s = _delay_before_the_next(course, outcome, next(delays, None), policy, pace, clock())
+        if delay_s is None:
             return _give_up(course, outcome)
-        delay_s = delay_s if hint_s is None else above_hint(hint_s)
         if clock() + delay_s >= course.deadline:
             raise out_of_time(course) from (outcome if isinstance(outcome, Exception) else None)
+        course.waits_s.append(delay_s)
         course.tell("waiting", delay_s=delay_s, reason=course.last)
         await asyncio.sleep(delay_s)
+
+
+def _delay_before_the_next(
+    course: Course,
+    outcome: Response | SegOpsConnectionError,
+    own_delay_s: float | None,
+    policy: RetryPolicy,
+    pace: Pace,
+    now: float,
+) -> float | None:
+    """Return how long to wait before another attempt; None when there must not be one."""
+    hint_s = retry_after_s(outcome) if isinstance(outcome, Response) else None
+    if isinstance(outcome, Response) and outcome.status == 429:
+        closed_s = hint_s if hint_s is not None else own_delay_s or 0.0
+        pace.close_gate(now + min(closed_s, policy.max_retry_after_s))
+    if own_delay_s is None or not may_repeat(course.request.repeatable, outcome):
+        return None
+    if hint_s is not None and (hint_s > policy.max_retry_after_s or now + hint_s >= course.deadline):
+        return None
+    if not pace.budget.spend():
+        course.last += " (no retry: the client's retry budget is spent)"
+        return None
+    return own_delay_s if hint_s is None else above_hint(hint_s)
 
 
 def out_of_time(course: Course) -> SegOpsTimeoutError:
@@ -180,7 +203,7 @@ def out_of_time(course: Course) -> SegOpsTimeoutError:
 
 
 async def _wait_for_turn(course: Course, pace: Pace, clock: Callable[[], float]) -> None:
-    wait_s = pace.quota_s(clock())
+    wait_s = await pace.quota_s()
     while wait_s > 0 or (wait_s := pace.gate_s(clock())) > 0:
         if clock() + wait_s >= course.deadline:
             course.last = course.last or f"our own quota or the server's asks for {wait_s:.1f} s of waiting"
@@ -206,10 +229,6 @@ async def _one_attempt(course: Course, attempt: Callable[[], Awaitable[Response]
         course.last = f"status {response.status}"
         course.outcome_unknown |= outcome_unknown(response)
     return response
-
-
-def _too_long(hint_s: float, course: Course, policy: RetryPolicy, now: float) -> bool:
-    return hint_s > policy.max_retry_after_s or now + hint_s >= course.deadline
 
 
 def _give_up(course: Course, outcome: Response | SegOpsConnectionError) -> Response:

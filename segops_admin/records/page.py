@@ -62,8 +62,8 @@ class Page(Generic[T]):
         """Return the envelope's keys, so that `dict(page)` works."""
         return list(self._raw)
 
-    def __getitem__(self, key: str | int) -> Any:
-        return self.results[key] if isinstance(key, int) else self._raw[key]
+    def __getitem__(self, key: str | int | slice) -> Any:
+        return self._raw[key] if isinstance(key, str) else self.results[key]
 
     def __contains__(self, item: object) -> bool:
         return item in self._raw if isinstance(item, str) else item in self.results
@@ -80,3 +80,7 @@ class Page(Generic[T]):
     def __repr__(self) -> str:
         whole = f" of {self.count}" if self.count is not None else ""
         return f"<Page of {len(self.results)}{whole} items{', more follow' if self.next_query is not None else ''}>"
+
+
+Paginated = Page
+"""What the published package calls it."""

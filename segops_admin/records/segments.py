@@ -142,3 +142,7 @@ class SegmentExport(Record):
     expires_at: datetime | None = None
     """When the link dies: an hour after the file is made."""
     error: str | None = None
+
+
+ExportJob = SegmentExport
+"""What the published package calls it."""

@@ -49,6 +49,7 @@ def converter() -> Converter:
     made = Converter(detailed_validation=True)
     for primitive, accepted in {str: (str,), bool: (bool,), int: (int,), float: (int, float)}.items():
         made.register_structure_hook(primitive, _strict(primitive, accepted))
+    made.register_structure_hook_factory(_is_list, _list_hook)
     made.register_structure_hook_factory(_is_optional, _optional_hook)
     made.register_structure_hook_func(lambda kind: kind == Id, _structure_id)
     made.register_structure_hook_func(lambda kind: kind == JSON, _structure_object)
@@ -71,6 +72,26 @@ def _strict(kind: type, accepted: tuple[type, ...]) -> Callable[[Any, Any], Any]
         raise TypeError(f"expected {kind.__name__}, got {_json_name(value)}")
 
     return structure_primitive
+
+
+def _is_list(kind: Any) -> bool:
+    origin: Any = get_origin(kind)
+    return origin is list
+
+
+def _list_hook(kind: Any, made: Converter) -> Callable[[Any, Any], list[Any]]:
+    """Take an array only; cattrs' own takes anything that can be iterated, a string by its letters."""
+    from cattrs.cols import list_structure_factory  # noqa: PLC0415 -- see converter()
+
+    build = list_structure_factory(kind, made)
+
+    def structure_list(value: Any, _: Any) -> list[Any]:
+        if not is_array(value):
+            raise TypeError(f"expected a list, got {_json_name(value)}")
+        built: list[Any] = build(value, kind)
+        return built
+
+    return structure_list
 
 
 def _is_optional(kind: Any) -> bool:

@@ -11,7 +11,7 @@ from .. import jobs
 from ..core.request import Repeat, Request, merged, path
 from ..errors import SegOpsInputError
 from ..records.activations import MASK, Activation, ActivationFields
-from ..records.base import is_object
+from ..records.base import is_array, is_object
 from ..records.jobs import JobStart
 from .base import AsyncCollection
 
@@ -37,11 +37,9 @@ class AsyncActivations(AsyncCollection[Activation]):
         Source: segops-api.md 13.3 [docs].
         """
         body = merged(body, fields)
-        masked = sorted(_masked(body.get("config")))
+        masked = _masked_places(body.get("config"), "config")
         if masked:
-            raise SegOpsInputError(
-                f"The config's {', '.join(masked)} reads {MASK!r}, which is a mask. Give the secret."
-            )
+            raise SegOpsInputError(f"{', '.join(masked)} reads {MASK!r}, which is a mask. Give the secret itself.")
         return await self._create(body, {}, idempotency_key)
 
     async def update(
@@ -56,12 +54,14 @@ class AsyncActivations(AsyncCollection[Activation]):
     ) -> Activation:
         """Change a connector and return it: activate or pause it, or give it a new config.
 
-        Masked secrets (`***`) in the config are left out, so that writing back what was read keeps what is stored.
+        Masked secrets (`***`) in the config are left out and the rest goes by PATCH, so that writing back what was read
+        keeps what is stored.
         Source: segops-api.md 13.3 [docs]; whether a config is merged is not documented.
         """
         body = merged(body, fields)
-        if isinstance(body.get("config"), Mapping):
+        if _masked_places(body.get("config"), "config"):
             body["config"] = without_masks(body["config"])
+            method = "PATCH"
         return await self._update(id, body, method, {}, idempotency_key)
 
     async def sync(self, id: int, *, idempotency_key: str | None = None) -> JobStart:
@@ -98,17 +98,19 @@ class AsyncActivations(AsyncCollection[Activation]):
             )
 
 
-def without_masks(config: Mapping[str, Any]) -> dict[str, Any]:
+def without_masks(config: Any) -> Any:
     """Return a config without its masked secrets, at any depth."""
-    return {
-        name: without_masks(value) if is_object(value) else value for name, value in config.items() if value != MASK
-    }
+    if is_object(config):
+        return {name: without_masks(value) for name, value in config.items() if value != MASK}
+    return [without_masks(value) for value in config if value != MASK] if is_array(config) else config
 
 
-def _masked(config: Any) -> list[str]:
-    if not is_object(config):
-        return []
-    return [str(name) for name, value in config.items() if value == MASK]
+def _masked_places(config: Any, where: str) -> list[str]:
+    if is_object(config):
+        return [place for name, value in config.items() for place in _masked_places(value, f"{where}.{name}")]
+    if is_array(config):
+        return [place for at, value in enumerate(config) for place in _masked_places(value, f"{where}[{at}]")]
+    return [where] if config == MASK else []
 
 
 def _failed_since(before: Activation, now: Activation) -> bool:

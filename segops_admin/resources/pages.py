@@ -182,9 +182,8 @@ class AsyncPages(AsyncCollection[GeneratedPage]):
 
         Source: segops-api.md 18.2 [docs]; an unpublished page is a SegOpsNotFoundError [inferred].
         """
-        return await self._call(
-            Request("GET", path("ai-pages", "public", "pages", tenant_slug, page_slug)), GeneratedPage
-        )
+        where = path("ai-pages", "public", "pages", tenant_slug, page_slug)
+        return await self._call(Request("GET", where, with_key=False), GeneratedPage)
 
     def _post(self, id: int, action: str, body: Any, idempotency_key: str | None) -> Request:
         where = path("ai-pages", "pages", id, action)

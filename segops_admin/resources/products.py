@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from typing_extensions import Unpack
 
@@ -14,7 +14,7 @@ from ..bulk.engine import ChunkStream, Options, bulk_upsert
 from ..bulk.rows import Rows
 from ..catalogue import read_catalogue
 from ..core.request import File, Repeat, Request, merged, path
-from ..errors import SegOpsInputError
+from ..errors import SegOpsInputError, SegOpsNotFoundError
 from ..paging import Pager
 from ..records.base import JSON
 from ..records.bulk import BulkUpsertResult
@@ -294,25 +294,55 @@ class AsyncProducts(AsyncCollection[Product]):
             on_progress=on_progress,
         )
 
-    async def score(self, product_id: int, *, idempotency_key: str | None = None) -> JobStart:
+    async def score(self, id: int, *, idempotency_key: str | None = None) -> JobStart:
         """Start scoring a product; `get_score` has the result, `score_and_wait` waits for it.
 
         Source: segops-api.md 11.5 [docs]; the answer's body [inferred].
         """
         request = Request(
             "POST",
-            path("pim", "products", product_id, "score"),
+            path("pim", "products", id, "score"),
             idempotency_key=idempotency_key,
             repeat=Repeat.HARMLESS,
         )
         return await self._call(request, JobStart)
 
-    async def get_score(self, product_id: int) -> ProductScore:
+    async def get_score(self, id: int) -> ProductScore:
         """Return a product's latest score; SegOpsNotFoundError when it was never scored.
 
         Source: segops-api.md 11.5 [docs].
         """
-        return await self._call(Request("GET", path("pim", "products", product_id, "score")), ProductScore)
+        return await self._call(Request("GET", path("pim", "products", id, "score")), ProductScore)
+
+    async def score_and_wait(
+        self, id: int, *, timeout: float = 120.0, on_progress: Callable[[ProductScore], Any] | None = None
+    ) -> ProductScore:
+        """Score a product and return the new score once it is there.
+
+        timeout: seconds for everything. on_progress: called with the latest score at every look.
+        Raises SegOpsJobError when the time is up; the scoring itself goes on at the server.
+        Source: segops-api.md 6 [docs]: done when `scored_at` is newer than before.
+        """
+        async with jobs.time_limit(f"The scoring of product {id}", timeout) as watch:
+            before = await self._latest_score(id)
+            await self.score(id)
+            score = await jobs.wait(
+                watch,
+                lambda: self._latest_score(id),
+                done=lambda now: (
+                    now is not None and (before is None or (now.id, now.scored_at) != (before.id, before.scored_at))
+                ),
+                failure=lambda _: None,
+                first_wait_s=self._call.config.poll_interval_s,
+                on_progress=lambda now: on_progress(now) if on_progress is not None and now is not None else None,
+            )
+        return cast("ProductScore", score)
+
+    async def _latest_score(self, id: int) -> ProductScore | None:
+        try:
+            return await self.get_score(id)
+        except SegOpsNotFoundError:
+            return None
 
     async def score_all(self, *, idempotency_key: str | None = None) -> ScoreAllStart:
         """Start scoring every product; the answer says how many.

@@ -93,27 +93,27 @@ class AsyncSegments(AsyncCollection[Segment]):
         )
         return await self._call(request, SegmentPreview)
 
-    async def estimate(self, segment_id: int, *, idempotency_key: str | None = None) -> SegmentEstimate:
+    async def estimate(self, id: int, *, idempotency_key: str | None = None) -> SegmentEstimate:
         """Return about how many users a segment would have after a compute.
 
         Source: segops-api.md 8.4 [sdk]; the answer's shape [inferred].
         """
         request = Request(
             "POST",
-            path("segments", segment_id, "estimate"),
+            path("segments", id, "estimate"),
             idempotency_key=idempotency_key,
             repeat=Repeat.HARMLESS,
         )
         return await self._call(request, SegmentEstimate)
 
-    async def versions(self, segment_id: int) -> builtins.list[SegmentVersion]:
+    async def versions(self, id: int) -> builtins.list[SegmentVersion]:
         """Return the definitions a segment has had, newest first.
 
         Source: segops-api.md 8.5 [docs]; the items' shape [inferred].
         """
-        return (await self._page(path("segments", segment_id, "versions"), SegmentVersion, None, {})).results
+        return (await self._page(path("segments", id, "versions"), SegmentVersion, None, {})).results
 
-    async def recompute(self, segment_id: int, *, idempotency_key: str | None = None) -> JobStart:
+    async def recompute(self, id: int, *, idempotency_key: str | None = None) -> JobStart:
         """Start a compute over the whole event history and return the server's word for it, `queued`.
 
         Do not start another while one runs. `recompute_and_wait` tells when it is done.
@@ -121,14 +121,14 @@ class AsyncSegments(AsyncCollection[Segment]):
         """
         request = Request(
             "POST",
-            path("segments", segment_id, "compute"),
+            path("segments", id, "compute"),
             idempotency_key=idempotency_key,
             repeat=Repeat.HARMLESS,
         )
         return await self._call(request, JobStart)
 
     async def recompute_and_wait(
-        self, segment_id: int, *, timeout: float = 120.0, on_progress: Callable[[Segment], Any] | None = None
+        self, id: int, *, timeout: float = 120.0, on_progress: Callable[[Segment], Any] | None = None
     ) -> Segment:
         """Compute a segment and return it once the new membership is in.
 
@@ -137,35 +137,33 @@ class AsyncSegments(AsyncCollection[Segment]):
         Raises SegOpsJobError when the run fails or the time is up; the run itself goes on at the server.
         Source: segops-api.md 6 [inferred]: done when `last_computed_at` has moved.
         """
-        async with jobs.time_limit(f"The compute of segment {segment_id}", timeout) as watch:
-            before = await self.get(segment_id)
-            await self.recompute(segment_id)
+        async with jobs.time_limit(f"The compute of segment {id}", timeout) as watch:
+            before = await self.get(id)
+            await self.recompute(id)
             return await jobs.wait(
                 watch,
-                lambda: self.get(segment_id),
+                lambda: self.get(id),
                 done=jobs.computed_since(before.last_computed_at),
                 failure=lambda segment: "" if jobs.failed(segment.status) else None,
                 first_wait_s=self._call.config.poll_interval_s,
                 on_progress=on_progress,
             )
 
-    async def members(
-        self, segment_id: int, params: Mapping[str, Any] | None = None, /, **query: Any
-    ) -> Page[SegmentMember]:
+    async def members(self, id: int, params: Mapping[str, Any] | None = None, /, **query: Any) -> Page[SegmentMember]:
         """Return one page of a segment's members at the last compute; `.next_cursor` leads to the next.
 
         limit: users per page, 1000 by default, at most 10,000 [inferred]. cursor: the previous page's `.next_cursor`.
         Source: segops-api.md 8.7 [docs]; C5.
         """
-        return await self._page(path("segments", segment_id, "members"), SegmentMember, params, query)
+        return await self._page(path("segments", id, "members"), SegmentMember, params, query)
 
-    def iterate_members(self, segment_id: int, *, limit: int = 1000) -> Pager[SegmentMember]:
+    def iterate_members(self, id: int, *, limit: int = 1000) -> Pager[SegmentMember]:
         """Return a reader over all members of a segment at the last compute, one page ahead.
 
         limit: users per page.
         Source: segops-api.md 8.7 [docs].
         """
-        return self._pager(path("segments", segment_id, "members"), SegmentMember, None, {"limit": limit})
+        return self._pager(path("segments", id, "members"), SegmentMember, None, {"limit": limit})
 
     async def membership(self, user_id: str) -> Membership:
         """Return the segments one user is in; none for an unknown user.
@@ -175,7 +173,7 @@ class AsyncSegments(AsyncCollection[Segment]):
         return await self._call(Request("GET", path("segments", "membership"), query={"user_id": user_id}), Membership)
 
     async def export(
-        self, segment_id: int, format: ExportFormat = "csv", *, idempotency_key: str | None = None
+        self, id: int, format: ExportFormat = "csv", *, idempotency_key: str | None = None
     ) -> SegmentExport:
         """Start an export and return its job; `export_to` does the whole of it.
 
@@ -183,21 +181,21 @@ class AsyncSegments(AsyncCollection[Segment]):
         Source: segops-api.md 8.9 [docs].
         """
         request = Request(
-            "POST", path("segments", segment_id, "export"), body={"format": format}, idempotency_key=idempotency_key
+            "POST", path("segments", id, "export"), body={"format": format}, idempotency_key=idempotency_key
         )
         return await self._call(request, SegmentExport)
 
-    async def export_status(self, segment_id: int, export_id: int) -> SegmentExport:
+    async def export_status(self, id: int, export_id: int) -> SegmentExport:
         """Return an export's job as it stands; `.download_url` is set once the file is there.
 
         Source: segops-api.md 8.9 [docs]; C8.
         """
-        request = Request("GET", path("segments", segment_id, "export"), query={"export_id": export_id})
+        request = Request("GET", path("segments", id, "export"), query={"export_id": export_id})
         return await self._call(request, SegmentExport)
 
     async def wait_export(
         self,
-        segment_id: int,
+        id: int,
         export_id: int,
         *,
         timeout: float = 300.0,
@@ -209,8 +207,8 @@ class AsyncSegments(AsyncCollection[Segment]):
         Raises SegOpsJobError when it fails or the time is up.
         Source: segops-api.md 6 and 8.9 [docs]; the words for failure [inferred].
         """
-        async with jobs.time_limit(f"Export {export_id} of segment {segment_id}", timeout) as watch:
-            return await self._finished_export(watch, segment_id, export_id, on_progress)
+        async with jobs.time_limit(f"Export {export_id} of segment {id}", timeout) as watch:
+            return await self._finished_export(watch, id, export_id, on_progress)
 
     async def download_export(self, export: SegmentExport, target: str | Path) -> Path:
         """Stream a finished export to a file and return its path; a cut connection leaves nothing under that name.
@@ -222,7 +220,7 @@ class AsyncSegments(AsyncCollection[Segment]):
 
     async def export_to(
         self,
-        segment_id: int,
+        id: int,
         target: str | Path,
         /,
         *,
@@ -237,21 +235,21 @@ class AsyncSegments(AsyncCollection[Segment]):
         Source: segops-api.md 8.9 [docs]: two columns, `user_id` and `computed_at`.
         """
         check_target(target)
-        async with jobs.time_limit(f"The export of segment {segment_id}", timeout) as watch:
-            watch.job = await self.export(segment_id, format)
-            job = await self._finished_export(watch, segment_id, watch.job.id, on_progress)
+        async with jobs.time_limit(f"The export of segment {id}", timeout) as watch:
+            watch.job = await self.export(id, format)
+            job = await self._finished_export(watch, id, watch.job.id, on_progress)
             return await self.download_export(job, target)
 
     async def _finished_export(
         self,
         watch: jobs.Watch,
-        segment_id: int,
+        id: int,
         export_id: int,
         on_progress: Callable[[SegmentExport], Any] | None,
     ) -> SegmentExport:
         return await jobs.wait(
             watch,
-            lambda: self.export_status(segment_id, export_id),
+            lambda: self.export_status(id, export_id),
             done=lambda job: jobs.succeeded(job.status) and bool(job.download_url),
             failure=lambda job: (job.error or "") if jobs.failed(job.status) else None,
             first_wait_s=self._call.config.poll_interval_s,

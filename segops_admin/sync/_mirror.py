@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from ..bulk.rows import Rows
+    from ..config import ClientConfig
     from ..core.events import CallEvent
+    from ..core.pace import Limiter
     from ..records.activations import Activation, ActivationFields
     from ..records.analytics import ConnectorHealth, Overlap, Overview, SegmentTrend, Usage
     from ..records.api_keys import ApiKey, ApiKeyFields
@@ -160,7 +162,8 @@ class Activations(SyncNamespace["AsyncActivations"]):
     ) -> Activation:
         """Change a connector and return it: activate or pause it, or give it a new config.
 
-        Masked secrets (`***`) in the config are left out, so that writing back what was read keeps what is stored.
+        Masked secrets (`***`) in the config are left out and the rest goes by PATCH, so that writing back what was read
+        keeps what is stored.
         Source: segops-api.md 13.3 [docs]; whether a config is merged is not documented.
         """
         return call(self._inner.update, id, body, method, idempotency_key=idempotency_key, **fields)
@@ -331,14 +334,15 @@ class Http(SyncNamespace["AsyncHttp"]):
         *,
         query: Mapping[str, Any] | None = None,
         body: Any = None,
-        form: Mapping[str, Any] | None = None,
+        form: Mapping[str, Any] | tuple[str, str, bytes] | None = None,
         idempotent: bool = False,
         idempotency_key: str | None = None,
     ) -> Any:
         """Return the decoded JSON of any endpoint; None when the answer is empty, the text itself when it is no JSON.
 
         path: relative to the API root, with its exact trailing slash.
-        form: multipart fields: text, bytes, or (filename, bytes, content type).
+        form: multipart fields: text, bytes, or (filename, bytes, content type); or one file as (field, filename,
+        bytes).
         idempotent: True says that repeating this call does no harm, so that it is repeated after an unclear outcome
         too.
         Source: segops-api.md 23 [sdk].
@@ -353,6 +357,14 @@ class Http(SyncNamespace["AsyncHttp"]):
             idempotent=idempotent,
             idempotency_key=idempotency_key,
         )
+
+    def paginate(self, path: str, query: Mapping[str, Any] | None = None, *, concurrency: int = 4) -> SyncPager[Any]:
+        """Return a reader over any list, of any style of paging; its items are JSON data.
+
+        path: relative to the API root, with its exact trailing slash.
+        Source: segops-api.md 4 and 23 [sdk].
+        """
+        return SyncPager(self._inner.paginate(path, query, concurrency=concurrency))
 
 
 class Identity(SyncNamespace["AsyncIdentity"]):
@@ -860,19 +872,30 @@ class Products(SyncNamespace["AsyncProducts"]):
         """
         return call(self._inner.import_file, source, mapping, schema, timeout=timeout, on_progress=on_progress)
 
-    def score(self, product_id: int, *, idempotency_key: str | None = None) -> JobStart:
+    def score(self, id: int, *, idempotency_key: str | None = None) -> JobStart:
         """Start scoring a product; `get_score` has the result, `score_and_wait` waits for it.
 
         Source: segops-api.md 11.5 [docs]; the answer's body [inferred].
         """
-        return call(self._inner.score, product_id, idempotency_key=idempotency_key)
+        return call(self._inner.score, id, idempotency_key=idempotency_key)
 
-    def get_score(self, product_id: int) -> ProductScore:
+    def get_score(self, id: int) -> ProductScore:
         """Return a product's latest score; SegOpsNotFoundError when it was never scored.
 
         Source: segops-api.md 11.5 [docs].
         """
-        return call(self._inner.get_score, product_id)
+        return call(self._inner.get_score, id)
+
+    def score_and_wait(
+        self, id: int, *, timeout: float = 120.0, on_progress: Callable[[ProductScore], Any] | None = None
+    ) -> ProductScore:
+        """Score a product and return the new score once it is there.
+
+        timeout: seconds for everything. on_progress: called with the latest score at every look.
+        Raises SegOpsJobError when the time is up; the scoring itself goes on at the server.
+        Source: segops-api.md 6 [docs]: done when `scored_at` is newer than before.
+        """
+        return call(self._inner.score_and_wait, id, timeout=timeout, on_progress=on_progress)
 
     def score_all(self, *, idempotency_key: str | None = None) -> ScoreAllStart:
         """Start scoring every product; the answer says how many.
@@ -1174,30 +1197,30 @@ class Segments(SyncNamespace["AsyncSegments"]):
         """
         return call(self._inner.preview, body, idempotency_key=idempotency_key, **fields)
 
-    def estimate(self, segment_id: int, *, idempotency_key: str | None = None) -> SegmentEstimate:
+    def estimate(self, id: int, *, idempotency_key: str | None = None) -> SegmentEstimate:
         """Return about how many users a segment would have after a compute.
 
         Source: segops-api.md 8.4 [sdk]; the answer's shape [inferred].
         """
-        return call(self._inner.estimate, segment_id, idempotency_key=idempotency_key)
+        return call(self._inner.estimate, id, idempotency_key=idempotency_key)
 
-    def versions(self, segment_id: int) -> builtins.list[SegmentVersion]:
+    def versions(self, id: int) -> builtins.list[SegmentVersion]:
         """Return the definitions a segment has had, newest first.
 
         Source: segops-api.md 8.5 [docs]; the items' shape [inferred].
         """
-        return call(self._inner.versions, segment_id)
+        return call(self._inner.versions, id)
 
-    def recompute(self, segment_id: int, *, idempotency_key: str | None = None) -> JobStart:
+    def recompute(self, id: int, *, idempotency_key: str | None = None) -> JobStart:
         """Start a compute over the whole event history and return the server's word for it, `queued`.
 
         Do not start another while one runs. `recompute_and_wait` tells when it is done.
         Source: segops-api.md 8.6 [docs].
         """
-        return call(self._inner.recompute, segment_id, idempotency_key=idempotency_key)
+        return call(self._inner.recompute, id, idempotency_key=idempotency_key)
 
     def recompute_and_wait(
-        self, segment_id: int, *, timeout: float = 120.0, on_progress: Callable[[Segment], Any] | None = None
+        self, id: int, *, timeout: float = 120.0, on_progress: Callable[[Segment], Any] | None = None
     ) -> Segment:
         """Compute a segment and return it once the new membership is in.
 
@@ -1206,23 +1229,23 @@ class Segments(SyncNamespace["AsyncSegments"]):
         Raises SegOpsJobError when the run fails or the time is up; the run itself goes on at the server.
         Source: segops-api.md 6 [inferred]: done when `last_computed_at` has moved.
         """
-        return call(self._inner.recompute_and_wait, segment_id, timeout=timeout, on_progress=on_progress)
+        return call(self._inner.recompute_and_wait, id, timeout=timeout, on_progress=on_progress)
 
-    def members(self, segment_id: int, params: Mapping[str, Any] | None = None, /, **query: Any) -> Page[SegmentMember]:
+    def members(self, id: int, params: Mapping[str, Any] | None = None, /, **query: Any) -> Page[SegmentMember]:
         """Return one page of a segment's members at the last compute; `.next_cursor` leads to the next.
 
         limit: users per page, 1000 by default, at most 10,000 [inferred]. cursor: the previous page's `.next_cursor`.
         Source: segops-api.md 8.7 [docs]; C5.
         """
-        return call(self._inner.members, segment_id, params, **query)
+        return call(self._inner.members, id, params, **query)
 
-    def iterate_members(self, segment_id: int, *, limit: int = 1000) -> SyncPager[SegmentMember]:
+    def iterate_members(self, id: int, *, limit: int = 1000) -> SyncPager[SegmentMember]:
         """Return a reader over all members of a segment at the last compute, one page ahead.
 
         limit: users per page.
         Source: segops-api.md 8.7 [docs].
         """
-        return SyncPager(self._inner.iterate_members(segment_id, limit=limit))
+        return SyncPager(self._inner.iterate_members(id, limit=limit))
 
     def membership(self, user_id: str) -> Membership:
         """Return the segments one user is in; none for an unknown user.
@@ -1231,26 +1254,24 @@ class Segments(SyncNamespace["AsyncSegments"]):
         """
         return call(self._inner.membership, user_id)
 
-    def export(
-        self, segment_id: int, format: ExportFormat = "csv", *, idempotency_key: str | None = None
-    ) -> SegmentExport:
+    def export(self, id: int, format: ExportFormat = "csv", *, idempotency_key: str | None = None) -> SegmentExport:
         """Start an export and return its job; `export_to` does the whole of it.
 
         format: `csv` or `parquet`.
         Source: segops-api.md 8.9 [docs].
         """
-        return call(self._inner.export, segment_id, format, idempotency_key=idempotency_key)
+        return call(self._inner.export, id, format, idempotency_key=idempotency_key)
 
-    def export_status(self, segment_id: int, export_id: int) -> SegmentExport:
+    def export_status(self, id: int, export_id: int) -> SegmentExport:
         """Return an export's job as it stands; `.download_url` is set once the file is there.
 
         Source: segops-api.md 8.9 [docs]; C8.
         """
-        return call(self._inner.export_status, segment_id, export_id)
+        return call(self._inner.export_status, id, export_id)
 
     def wait_export(
         self,
-        segment_id: int,
+        id: int,
         export_id: int,
         *,
         timeout: float = 300.0,
@@ -1262,7 +1283,7 @@ class Segments(SyncNamespace["AsyncSegments"]):
         Raises SegOpsJobError when it fails or the time is up.
         Source: segops-api.md 6 and 8.9 [docs]; the words for failure [inferred].
         """
-        return call(self._inner.wait_export, segment_id, export_id, timeout=timeout, on_progress=on_progress)
+        return call(self._inner.wait_export, id, export_id, timeout=timeout, on_progress=on_progress)
 
     def download_export(self, export: SegmentExport, target: str | Path) -> Path:
         """Stream a finished export to a file and return its path; a cut connection leaves nothing under that name.
@@ -1274,7 +1295,7 @@ class Segments(SyncNamespace["AsyncSegments"]):
 
     def export_to(
         self,
-        segment_id: int,
+        id: int,
         target: str | Path,
         /,
         *,
@@ -1288,7 +1309,7 @@ class Segments(SyncNamespace["AsyncSegments"]):
         Raises SegOpsJobError when the export fails or the time is up.
         Source: segops-api.md 8.9 [docs]: two columns, `user_id` and `computed_at`.
         """
-        return call(self._inner.export_to, segment_id, target, format=format, timeout=timeout, on_progress=on_progress)
+        return call(self._inner.export_to, id, target, format=format, timeout=timeout, on_progress=on_progress)
 
 
 class Users(SyncNamespace["AsyncUsers"]):
@@ -1355,7 +1376,7 @@ class SegOpsAdmin(SyncClient):
     base_url: the API root, ending in `/api`; SEGOPS_API_URL or production when left out.
     timeout: seconds for one whole call: waiting for a connection, every attempt, every sleep, reading the answer.
     max_retries: attempts after the first one. max_connections: open at once; more calls wait.
-    rate_limit: a quota of our own, as `"60/min"`, a plan's name, or calls per second.
+    rate_limit: a quota of our own, as `"60/min"`, a plan's name, calls per second, or a shared limiter.
     on_event: called with a `CallEvent` at every attempt, wait and end.
     session: an aiohttp session to borrow; it is not closed by us.
     max_retry_after: the longest wait in seconds that a server may ask for before we raise instead.
@@ -1373,7 +1394,7 @@ class SegOpsAdmin(SyncClient):
         timeout: float = 30.0,
         max_retries: int = 3,
         max_connections: int = 100,
-        rate_limit: str | float | None = None,
+        rate_limit: str | float | Limiter | None = None,
         on_event: Callable[[CallEvent], object] | None = None,
         session: aiohttp.ClientSession | None = None,
         max_retry_after: float = 60.0,
@@ -1402,6 +1423,19 @@ class SegOpsAdmin(SyncClient):
             allow_insecure=allow_insecure,
         )
         self._surround(inner)
+
+    @classmethod
+    def from_config(cls, config: ClientConfig, *, api_key: str | None = None) -> Self:
+        """Return a client of the same configuration as another one's `.config`, for a process of its own.
+
+        api_key: left out, it is the config's, or SEGOPS_API_KEY where the config travelled without.
+        """
+        return cls._around(AsyncSegOpsAdmin.from_config(config, api_key=api_key))
+
+    @property
+    def config(self) -> ClientConfig:
+        """The configuration as plain data. It can be pickled, without the key; `config.with_key()` keeps it."""
+        return self._inner.config
 
     @cached_property
     def activations(self) -> Activations:

@@ -106,6 +106,12 @@ def _client(tree: ast.Module) -> str:
             kind = _blocking(ast.unparse(method.returns or ast.Constant(None)))
             body = f"        return {kind}(self._inner.{method.name})"
             lines += ["\n    @cached_property", _signature(method), _docstring(method, 8), body]
+        elif any(ast.unparse(decorator) == "classmethod" for decorator in method.decorator_list):
+            body = _wrapped(f"return cls._around({node.name}.{method.name}({passed}))", 8)
+            lines += ["\n    @classmethod", _signature(method), _docstring(method, 8), body]
+        elif any(ast.unparse(decorator) == "property" for decorator in method.decorator_list):
+            body = f"        return self._inner.{method.name}"
+            lines += ["\n    @property", _signature(method), _docstring(method, 8), body]
         elif not method.name.startswith("_"):
             body = _wrapped(f"return self._around(self._inner.{method.name}({passed}))", 8)
             lines += ["\n" + _signature(method), _docstring(method, 8), body]

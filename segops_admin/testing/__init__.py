@@ -45,6 +45,6 @@ def segops(segops_emulator: Emulator, segops_tenant: Tenant) -> Iterator[SegOpsA
 
 
 @pytest.fixture
-def async_segops(segops_emulator: Emulator, segops_tenant: Tenant) -> Iterator[AsyncSegOpsAdmin]:
+def async_segops(segops_emulator: Emulator, segops_tenant: Tenant) -> AsyncSegOpsAdmin:
     """Give an async client of the test's own workspace. Close it in the test's loop: `async with async_segops:`."""
-    yield AsyncSegOpsAdmin(segops_tenant.api_key, base_url=segops_emulator.base_url, poll_interval=POLL_INTERVAL_S)
+    return AsyncSegOpsAdmin(segops_tenant.api_key, base_url=segops_emulator.base_url, poll_interval=POLL_INTERVAL_S)

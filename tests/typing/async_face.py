@@ -90,6 +90,7 @@ async def competitors(segops: AsyncSegOpsAdmin) -> None:
 
 async def http(segops: AsyncSegOpsAdmin) -> None:
     assert_type(await segops.http.request("GET", "/segments/", query={"page": 1}), Any)
+    assert_type(segops.http.paginate("/segments/", {"page": 1}), Pager[Any])
 
 
 async def identity(segops: AsyncSegOpsAdmin) -> None:
@@ -171,6 +172,7 @@ async def products(segops: AsyncSegOpsAdmin) -> None:
     assert_type(await segops.products.score(1), JobStart)
     assert_type(await segops.products.get_score(1), ProductScore)
     assert_type(await segops.products.score_all(), ScoreAllStart)
+    assert_type(await segops.products.score_and_wait(1), ProductScore)
 
 
 async def queries(segops: AsyncSegOpsAdmin) -> None:

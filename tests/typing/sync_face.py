@@ -87,6 +87,7 @@ def competitors(segops: SegOpsAdmin) -> None:
 
 def http(segops: SegOpsAdmin) -> None:
     assert_type(segops.http.request("GET", "/segments/", query={"page": 1}), Any)
+    assert_type(segops.http.paginate("/segments/", {"page": 1}), SyncPager[Any])
 
 
 def identity(segops: SegOpsAdmin) -> None:
@@ -166,6 +167,7 @@ def products(segops: SegOpsAdmin) -> None:
     assert_type(segops.products.score(1), JobStart)
     assert_type(segops.products.get_score(1), ProductScore)
     assert_type(segops.products.score_all(), ScoreAllStart)
+    assert_type(segops.products.score_and_wait(1), ProductScore)
 
 
 def queries(segops: SegOpsAdmin) -> None:
