@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..client import AsyncSegOpsAdmin
 from .base import SyncChunkStream, SyncClient, SyncNamespace, SyncPager
 from .portal import call
+from .rows import call_reading, rows_here
 
 if TYPE_CHECKING:
     import builtins
@@ -738,7 +739,9 @@ class Products(SyncNamespace["AsyncProducts"]):
         themselves raise comes out as it is.
         Source: segops-api.md 11.3 [sdk] [docs]; the answer's shape [inferred].
         """
-        return call(
+        rows = rows_here(rows)
+        return call_reading(
+            rows,
             self._inner.bulk_upsert,
             rows,
             chunk_size=chunk_size,
@@ -767,6 +770,7 @@ class Products(SyncNamespace["AsyncProducts"]):
         The arguments are those of `bulk_upsert`. Nothing is read or sent before the first chunk is asked for.
         Source: segops-api.md 11.3 [sdk] [docs].
         """
+        rows = rows_here(rows)
         inner = self._inner.bulk_upsert_stream(
             rows,
             chunk_size=chunk_size,
@@ -776,7 +780,7 @@ class Products(SyncNamespace["AsyncProducts"]):
             errors_path=errors_path,
             idempotency_key=idempotency_key,
         )
-        return SyncChunkStream(inner)
+        return SyncChunkStream(inner, rows)
 
     def facets(self) -> JSON:
         """Return the distinct values of each string and array field: at most 100, from the first 1,000 products.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .portal import call, portal, watch
+from .rows import call_reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,14 +69,15 @@ class SyncClient:
 class SyncChunkStream:
     """An import under way, chunk by chunk with `for`; `close()` stops it, and what was acknowledged stays so."""
 
-    def __init__(self, stream: ChunkStream) -> None:
+    def __init__(self, stream: ChunkStream, rows: Any) -> None:
         self._stream = stream
+        self._rows = rows
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> ChunkResult:
-        chunk = call(self._next)
+        chunk = call_reading(self._rows, self._next)
         if chunk is None:
             raise StopIteration
         return chunk

@@ -1,6 +1,7 @@
 """Writes `_mirror.py`, the blocking face, from the source of the async one. Run by people and, with `--check`, by CI.
 
-It reads `client.py` and every module of `resources/` as syntax, not as objects, so that signatures and docstrings
+Parameters of type `Rows` are read in the caller's thread (`rows.py`). It reads `client.py` and every module of
+`resources/` as syntax, not as objects, so that signatures and docstrings
 come out as they were written. Three rules make a method blocking:
 
     async def m(…) -> T          →  def m(…) -> T:             return call(self._inner.m, …)
@@ -80,16 +81,16 @@ def _collection_methods(base: ast.expr) -> list[ast.FunctionDef | ast.AsyncFunct
 
 def _method(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     passed = _passed(node.args)
+    takes_rows = any(arg.annotation is not None and ast.unparse(arg.annotation) == "Rows" for arg in node.args.args)
+    head = [_signature(node), _docstring(node, 8), *(["        rows = rows_here(rows)"] if takes_rows else [])]
     if isinstance(node, ast.AsyncFunctionDef):
-        result = f"call({', '.join([f'self._inner.{node.name}', *passed])})"
-    else:
-        kind = _blocking(ast.unparse(node.returns or ast.Constant(None))).partition("[")[0]
-        inner = f"self._inner.{node.name}({', '.join(passed)})"
-        if len(f"        return {kind}({inner})") > WIDTH:
-            made = [_wrapped(f"inner = {inner}", 8), f"        return {kind}(inner)"]
-            return "\n".join([_signature(node), _docstring(node, 8), *made])
-        result = f"{kind}({inner})"
-    return "\n".join([_signature(node), _docstring(node, 8), _wrapped(f"return {result}", 8)])
+        way = "call_reading(rows, " if takes_rows else "call("
+        return "\n".join([*head, _wrapped(f"return {way}{', '.join([f'self._inner.{node.name}', *passed])})", 8)])
+    kind = _blocking(ast.unparse(node.returns or ast.Constant(None))).partition("[")[0]
+    inner, more = f"self._inner.{node.name}({', '.join(passed)})", ", rows" if takes_rows else ""
+    if len(f"        return {kind}({inner}{more})") <= WIDTH:
+        return "\n".join([*head, f"        return {kind}({inner}{more})"])
+    return "\n".join([*head, _wrapped(f"inner = {inner}", 8), f"        return {kind}(inner{more})"])
 
 
 def _client(tree: ast.Module) -> str:
@@ -213,7 +214,12 @@ def _imports(trees: dict[str, ast.Module], body: str) -> str:
     client = found["..client"] & {"AsyncSegOpsAdmin"}
     bases = {"SyncChunkStream", "SyncClient", "SyncNamespace", "SyncPager"}
     later = {module: names - client for module, names in found.items() if names - client}
-    return _write_imports(now, {"..client": client, ".base": bases, ".portal": {"call"}}, plain, later)
+    return _write_imports(
+        now,
+        {"..client": client, ".base": bases, ".portal": {"call"}, ".rows": {"call_reading", "rows_here"}},
+        plain,
+        later,
+    )
 
 
 def _names_in_annotations(tree: ast.Module) -> set[str]:

@@ -26,6 +26,7 @@ from ..errors import SegOpsConfigError
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Coroutine
+    from queue import SimpleQueue
 
     from anyio import CancelScope
     from anyio.from_thread import BlockingPortal
@@ -48,8 +49,15 @@ class Portal:
         self._thread.start()
         self._door, self._loop = ready.result()
 
-    def call(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Run a coroutine function on the loop and return its result; an interrupt cancels it first."""
+    def call(
+        self,
+        function: Callable[[], Coroutine[Any, Any, T]],
+        errands: SimpleQueue[Callable[[], None] | None] | None = None,
+    ) -> T:
+        """Run a coroutine function on the loop and return its result; an interrupt cancels it first.
+
+        errands: what this thread does meanwhile, as it comes in.
+        """
         if threading.current_thread() is self._thread:
             raise SegOpsConfigError(
                 "The blocking client was called on the thread of its own event loop, where it would wait for itself. "
@@ -59,6 +67,10 @@ class Portal:
         future: Future[T] | None = None
         try:
             future = self._door.start_task_soon(errand.run)
+            if errands is not None:
+                future.add_done_callback(lambda _: errands.put(None))
+                while (work := errands.get()) is not None:
+                    work()
             return future.result()
         except BaseException:
             if future is None or not future.done():

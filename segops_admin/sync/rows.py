@@ -1,0 +1,87 @@
+"""The caller's rows, read in the caller's own thread while its blocking call waits.
+
+On the portal's thread a database cursor may refuse to work, a slow generator would hold up every other call, and one
+that
+uses the blocking client itself would wait for its own thread. So the import asks for the next batch, and the thread
+that waits for the import fetches it. A hop per batch, not per row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from typing_extensions import ParamSpec
+
+from .portal import portal
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterator
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+BATCH = 500
+
+
+class RowsHere:
+    """An async iterator over rows that another thread fetches."""
+
+    def __init__(self, rows: Iterable[Any]) -> None:
+        self._rows = rows
+        self._iterator: Iterator[Any] | None = None
+        self._batch: deque[Any] = deque()
+        self.errands: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        """What the thread that waits should do meanwhile; None when its wait is over."""
+
+    def __aiter__(self) -> RowsHere:
+        return self
+
+    async def __anext__(self) -> Any:
+        if not self._batch:
+            loop = asyncio.get_running_loop()
+            answer: asyncio.Future[list[Any]] = loop.create_future()
+            self.errands.put(lambda: self._fetch(loop, answer))
+            self._batch.extend(await answer)
+        if not self._batch:
+            raise StopAsyncIteration
+        return self._batch.popleft()
+
+    def _fetch(self, loop: asyncio.AbstractEventLoop, answer: asyncio.Future[list[Any]]) -> None:
+        """Take the next batch, in the thread of the blocking call; its exception goes the way of the answer."""
+        try:
+            if self._iterator is None:
+                self._iterator = iter(self._rows)
+            batch = list(itertools.islice(self._iterator, BATCH))
+        except Exception as error:  # noqa: BLE001 -- the caller's own, whatever it is, comes out of the call unchanged
+            loop.call_soon_threadsafe(_give, answer, None, error)
+            return
+        loop.call_soon_threadsafe(_give, answer, batch, None)
+
+
+def _give(answer: asyncio.Future[list[Any]], batch: list[Any] | None, error: Exception | None) -> None:
+    if answer.done():  # the import was cancelled meanwhile
+        return
+    if error is not None:
+        answer.set_exception(error)
+    else:
+        answer.set_result(batch or [])
+
+
+def rows_here(rows: Any) -> Any:
+    """Wrap rows whose reading runs code of the caller's; what is plain data or a file is read by the import itself."""
+    if isinstance(rows, (list, tuple, str, bytes, dict, Path)) or not hasattr(rows, "__iter__"):
+        return rows  # pyright: ignore[reportUnknownVariableType]
+    is_frame = any(hasattr(rows, name) for name in ("iloc", "iter_slices", "to_batches", "read_next_batch"))
+    return rows if is_frame else RowsHere(rows)
+
+
+def call_reading(rows: Any, function: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run an async method on the portal's loop, fetching its rows here meanwhile."""
+    errands = rows.errands if isinstance(rows, RowsHere) else None
+    return portal().call(lambda: function(*args, **kwargs), errands)
