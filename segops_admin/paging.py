@@ -55,8 +55,12 @@ async def get_page(call: Caller, request: Request, kind: type[T]) -> Page[T]:
 
 def read_page(response: Response, kind: type[T]) -> Page[T]:
     """Read an answer of any of the four styles as a page."""
-    raw = _envelope(codec.decode_promised(response), response)
-    items = codec.structure(raw["results"], list[kind], response)  # type: ignore[valid-type]
+    raw, items = codec.decode_framed(
+        response,
+        list[kind],  # type: ignore[valid-type]
+        lambda body: _envelope(body, response),
+        lambda envelope: envelope["results"],
+    )
     return Page(items, raw, _next_query(raw, response.request) if items else None)
 
 

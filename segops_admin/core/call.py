@@ -26,7 +26,7 @@ from .retry import Course, RetryPolicy, out_of_time, send_with_retries
 from .transport import MAX_REDIRECTS, Outgoing, Transport, redirect_location, same_origin
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping
 
     import aiohttp
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 USER_AGENT = f"segops-admin-python/{__version__}"
+COMMON_HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": USER_AGENT}
 
 
 @attrs.frozen(kw_only=True)
@@ -45,11 +46,14 @@ class Caller:
     config: ClientConfig
     transport: Transport
     pace: Pace = attrs.field(factory=Pace)
-
-    @property
-    def policy(self) -> RetryPolicy:
-        """How often, how long, and on what calls are repeated."""
-        return RetryPolicy(max_retries=self.config.max_retries, max_retry_after_s=self.config.max_retry_after_s)
+    policy: RetryPolicy = attrs.field(
+        init=False, default=attrs.Factory(lambda call: _policy(call.config), takes_self=True)
+    )
+    """How often, how long, and on what calls are repeated."""
+    _standing: Mapping[str, str] = attrs.field(
+        init=False, repr=False, default=attrs.Factory(lambda call: _standing_headers(call.config), takes_self=True)
+    )
+    """The headers that all signed calls share."""
 
     async def __call__(self, request: Request, kind: type[T]) -> T:
         """Send a request and return its answer as the record promised."""
@@ -128,19 +132,24 @@ class Caller:
         return f"{self.config.base_url}{request.path}{'?' if query else ''}{query}"
 
     def _headers(self, content_type: str | None, key: str | None, *, with_key: bool) -> dict[str, str]:
-        headers = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": USER_AGENT}
-        if with_key:
-            headers["Authorization"] = Secret(f"ApiKey {self.config.api_key}")
+        headers = dict(self._standing) if with_key else {**COMMON_HEADERS, **self.config.headers}
         if content_type is not None:
-            headers["Content-Type"] = content_type
+            headers.setdefault("Content-Type", content_type)
         if key is not None:
             headers["Idempotency-Key"] = key
-        headers.update(self.config.headers)
         return headers
 
     def _own_key(self) -> str:
         given = next((value for name, value in self.config.headers.items() if name.lower() == "idempotency-key"), None)
         return given or str(uuid.uuid4())
+
+
+def _policy(config: ClientConfig) -> RetryPolicy:
+    return RetryPolicy(max_retries=config.max_retries, max_retry_after_s=config.max_retry_after_s)
+
+
+def _standing_headers(config: ClientConfig) -> Mapping[str, str]:
+    return {**COMMON_HEADERS, "Authorization": Secret(f"ApiKey {config.api_key}"), **config.headers}
 
 
 def _checked_key(key: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
@@ -11,9 +12,11 @@ import orjson
 
 from ..errors import BODY_EXCERPT, SegOpsDecodeError, SegOpsInputError
 from ..records.base import is_object
-from ..records.wire import converter, is_record, parse
+from ..records.wire import converter, is_record, parse, parse_exactly
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .response import Response
 
 T = TypeVar("T")
@@ -74,7 +77,7 @@ def decode_json(response: Response) -> Any:
     if not response.body:
         return None
     try:
-        return parse(response.body)
+        return parse_exactly(response.body)
     except ValueError:
         return response.body.decode("utf-8", "replace")
 
@@ -82,8 +85,28 @@ def decode_json(response: Response) -> Any:
 def decode(response: Response, kind: type[T]) -> T:
     """Return an answer as the record (or list of records) promised; raise `SegOpsDecodeError` otherwise."""
     if not response.body and is_record(kind):
-        return structure({}, kind, response)
-    return structure(decode_promised(response), kind, response)
+        with suppress(Exception):  # a record that needs fields finds no body below, and says so
+            return converter(detailed=False).structure({}, kind)
+    return decode_framed(response, kind, lambda body: body, lambda body: body)[1]
+
+
+def decode_framed(
+    response: Response, kind: type[T], frame: Callable[[Any], Any], part: Callable[[Any], Any]
+) -> tuple[Any, T]:
+    """Return an answer's JSON in its frame, and the part of it that records are promised for as those records.
+
+    The quick way fails without a word, so what fails is tried again the exact way, which reads integers of any length
+    and says which field of which record is wrong.
+    """
+    framed = frame(decode_promised(response))
+    try:
+        return framed, converter(detailed=False).structure(part(framed), kind)
+    except Exception:  # noqa: BLE001 -- whatever it is, the exact way tells
+        framed = frame(parse_exactly(response.body))
+    try:
+        return framed, converter().structure(part(framed), kind)
+    except Exception as error:
+        raise _complaint(error, kind, response) from error
 
 
 def decode_promised(response: Response) -> Any:
@@ -101,14 +124,6 @@ def decode_promised(response: Response) -> Any:
             url=response.url,
             body=excerpt(response.body),
         ) from error
-
-
-def structure(data: Any, kind: type[T], response: Response) -> T:
-    """Build the record promised from parsed JSON."""
-    try:
-        return converter().structure(data, kind)
-    except Exception as error:
-        raise _complaint(error, kind, response) from error
 
 
 def excerpt(body: bytes) -> str:

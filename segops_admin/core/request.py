@@ -77,6 +77,8 @@ def _segment(part: str | int) -> str:
         return str(part)
     if not isinstance(part, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise SegOpsInputError(f"An id must be a string or an integer, not {type(part).__name__}.")
+    if part.isalnum() and part.isascii():
+        return part
     if part in ("", ".", ".."):
         raise SegOpsInputError(f"The id {part!r} cannot be asked for: it would name another path.")
     if not part.isprintable():

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .request import Request
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class Response:
     """A whole answer of the server, whatever its status."""
 

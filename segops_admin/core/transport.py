@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -34,7 +35,7 @@ MAX_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class Outgoing:
     """One attempt's bytes, ready for the wire."""
 
@@ -45,7 +46,7 @@ class Outgoing:
     max_body_bytes: int
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class Incoming:
     """What one attempt brought."""
 
@@ -70,38 +71,31 @@ class Transport:
 
     async def attempt(self, outgoing: Outgoing) -> Incoming:
         """Send once and read the whole answer; raise `SegOpsConnectionError` when none arrives."""
-        async with self.stream(outgoing) as response:
-            body = await _read(response, outgoing.max_body_bytes)
-            return Incoming(url=str(response.url), status=response.status, headers=response.headers, body=body)
+        url = outgoing.url
+        for _ in range(MAX_REDIRECTS + 1):
+            session = self._held_session() or await self._session()
+            try:
+                async with _request(session, outgoing, url) as response:
+                    target = _redirect_target(outgoing.method, url, response) if response.status in REDIRECTS else None
+                    if target is None:
+                        body = await _read(response, outgoing.max_body_bytes)
+                        return Incoming(url=url, status=response.status, headers=response.headers, body=body)
+            except _foreign_errors() as error:
+                raise _translate(error, outgoing) from error
+            url = target
+        raise _redirected_too_often(outgoing)
 
     @asynccontextmanager
     async def stream(self, outgoing: Outgoing) -> AsyncGenerator[aiohttp.ClientResponse, None]:
-        """Send once and hand out the answer before its body is read. Connection errors inside are translated too."""
-        import aiohttp  # noqa: PLC0415 -- costs more than all else together; not paid by `import segops_admin`
+        """Send once and hand out the answer, whatever it is, before its body is read.
 
+        Connection errors that come up while the caller reads are translated too.
+        """
         session = await self._session()
-        url = outgoing.url
         try:
-            for _ in range(MAX_REDIRECTS + 1):
-                async with session.request(
-                    outgoing.method,
-                    _as_url(url),
-                    headers=outgoing.headers,
-                    data=outgoing.body,
-                    allow_redirects=False,
-                    skip_auto_headers=("Content-Type",),
-                ) as response:
-                    target = _redirect_target(outgoing.method, url, response)
-                    if target is None:
-                        yield response
-                        return
-                    url = target
-            raise SegOpsConnectionError(
-                f"{outgoing.method} {outgoing.url}: redirected more than {MAX_REDIRECTS} times.",
-                method=outgoing.method,
-                url=outgoing.url,
-            )
-        except (aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError) as error:
+            async with _request(session, outgoing, outgoing.url) as response:
+                yield response
+        except _foreign_errors() as error:
             raise _translate(error, outgoing) from error
 
     async def aclose(self) -> None:
@@ -120,6 +114,11 @@ class Transport:
         _FORGOTTEN.extend(self._held.values())
         self._held.clear()
 
+    def _held_session(self) -> aiohttp.ClientSession | None:
+        """Return the session that the usual call finds: our own, of this loop, still open."""
+        held = self._held.get(asyncio.get_running_loop())
+        return held[0] if held is not None and not self.closed else None
+
     async def _session(self) -> aiohttp.ClientSession:
         if self.closed:
             raise SegOpsConfigError("This client is closed. Make a new one, or close it later.")
@@ -135,7 +134,7 @@ class Transport:
         return held[0]
 
     def _new_session(self) -> aiohttp.ClientSession:
-        import aiohttp  # noqa: PLC0415 -- see stream()
+        import aiohttp  # noqa: PLC0415 -- see _foreign_errors()
 
         connector = aiohttp.TCPConnector(
             limit=self.max_connections,
@@ -202,6 +201,33 @@ def _as_url(url: str) -> Any:
     return URL(url, encoded=True)
 
 
+def _request(session: aiohttp.ClientSession, outgoing: Outgoing, url: str) -> Any:
+    return session.request(
+        outgoing.method,
+        _as_url(url),
+        headers=outgoing.headers,
+        data=outgoing.body,
+        allow_redirects=False,
+        skip_auto_headers=("Content-Type",),
+    )
+
+
+@cache
+def _foreign_errors() -> tuple[type[Exception], ...]:
+    """Return what aiohttp raises; whatever of it comes up is translated at this border."""
+    import aiohttp  # noqa: PLC0415 -- costs more than all else together; not paid by `import segops_admin`
+
+    return aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError
+
+
+def _redirected_too_often(outgoing: Outgoing) -> SegOpsConnectionError:
+    return SegOpsConnectionError(
+        f"{outgoing.method} {outgoing.url}: redirected more than {MAX_REDIRECTS} times.",
+        method=outgoing.method,
+        url=outgoing.url,
+    )
+
+
 def _redirect_target(method: str, url: str, response: aiohttp.ClientResponse) -> str | None:
     target = redirect_location(url, response)
     return target if target is not None and method == "GET" and same_origin(url, target) else None
@@ -238,7 +264,7 @@ async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
 
 
 def _translate(error: Exception, outgoing: Outgoing) -> SegOpsConnectionError:
-    import aiohttp  # noqa: PLC0415 -- see stream()
+    import aiohttp  # noqa: PLC0415 -- see _foreign_errors()
 
     unsent = isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL))
     what = "could not connect" if unsent else "the connection broke before a whole answer came"

@@ -21,20 +21,21 @@ if TYPE_CHECKING:
     from cattrs import Converter
 
 LONG_DIGITS = re.compile(rb"\d{19}")
-"""Integers that may not fit 64 bits; orjson would make floats of them."""
+"""Integers that may not fit 64 bits; orjson makes floats of them."""
 
 
 def parse(body: bytes) -> Any:
-    """Read JSON bytes; raise ValueError when they are none."""
-    if LONG_DIGITS.search(body):
-        return _parse_exactly(body)
+    """Read JSON bytes; raise ValueError when they are none. Integers beyond 64 bits come out as floats."""
     return orjson.loads(body)
 
 
-def _parse_exactly(body: bytes) -> Any:
+def parse_exactly(body: bytes) -> Any:
+    """Read JSON bytes with every integer exact. Slower, so only where long digits matter."""
+    data = orjson.loads(body)
+    if not LONG_DIGITS.search(body):
+        return data
     import json  # noqa: PLC0415 -- only for the rare body with very long numbers
 
-    data = orjson.loads(body)
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
@@ -42,13 +43,14 @@ def _parse_exactly(body: bytes) -> Any:
 
 
 @cache
-def converter() -> Converter:
-    """Return the one converter that knows the wire."""
+def converter(*, detailed: bool = True) -> Converter:
+    """Return the converter that knows the wire: one that explains what is wrong, or its quicker twin that fails."""
     from cattrs import Converter  # noqa: PLC0415 -- heavy; paid by the first answer, not by the import
 
-    made = Converter(detailed_validation=True)
-    for primitive, accepted in {str: (str,), bool: (bool,), int: (int,), float: (int, float)}.items():
-        made.register_structure_hook(primitive, _strict(primitive, accepted))
+    made = Converter(detailed_validation=detailed)
+    for primitive in (str, bool, int):
+        made.register_structure_hook(primitive, _strict(primitive))
+    made.register_structure_hook(float, _structure_float)
     made.register_structure_hook_factory(_is_list, _list_hook)
     made.register_structure_hook_factory(_is_optional, _optional_hook)
     made.register_structure_hook_func(lambda kind: kind == Id, _structure_id)
@@ -65,13 +67,19 @@ def is_record(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, Record)
 
 
-def _strict(kind: type, accepted: tuple[type, ...]) -> Callable[[Any, Any], Any]:
+def _strict(kind: type) -> Callable[[Any, Any], Any]:
     def structure_primitive(value: Any, _: Any) -> Any:
-        if type(value) in accepted:
-            return kind(value) if type(value) is not kind else value
+        if type(value) is kind:
+            return value
         raise TypeError(f"expected {kind.__name__}, got {_json_name(value)}")
 
     return structure_primitive
+
+
+def _structure_float(value: Any, _: Any) -> float:
+    if type(value) is float or type(value) is int:
+        return float(value)
+    raise TypeError(f"expected float, got {_json_name(value)}")
 
 
 def _is_list(kind: Any) -> bool:
@@ -102,9 +110,10 @@ def _optional_hook(kind: Any, made: Converter) -> Callable[[Any, Any], Any]:
     """Look the inner hook up once; cattrs' own looks it up for every value."""
     inner = next(arg for arg in get_args(kind) if arg is not type(None))
     build = made.get_structure_hook(inner)
+    as_it_is = inner if inner in (str, bool, int) else type(None)
 
     def structure_optional(value: Any, _: Any) -> Any:
-        return None if value is None else build(value, inner)
+        return value if value is None or type(value) is as_it_is else build(value, inner)
 
     return structure_optional
 
@@ -150,19 +159,22 @@ FRACTION = re.compile(r"[.,](\d+)")
 
 
 def _structure_datetime(value: Any, _: Any) -> datetime:
-    if not isinstance(value, str):
+    if type(value) is not str:
         raise TypeError(f"expected a timestamp, got {_json_name(value)}")
-    text = value[:-1] + "+00:00" if value[-1:] in "Zz" else value
     try:
-        when = datetime.fromisoformat(text)
+        when = datetime.fromisoformat(value)
     except ValueError:
-        # Python 3.10 reads three or six digits of a second only, none reads more than six to the end.
-        digits = FRACTION.sub(lambda match: "." + match[1][:6].ljust(6, "0"), text)
-        try:
-            when = datetime.fromisoformat(digits)
-        except ValueError:
-            raise ValueError(f"expected a timestamp, got {value[:40]!r}") from None
+        when = _other_form(value)
     return when if when.tzinfo is not None else when.replace(tzinfo=timezone.utc)
+
+
+def _other_form(text: str) -> datetime:
+    """Read what this Python's own reader does not: 3.10 knows no Z and only three or six digits of a second."""
+    plain = text[:-1] + "+00:00" if text[-1:] in "Zz" else text
+    try:
+        return datetime.fromisoformat(FRACTION.sub(lambda match: "." + match[1][:6].ljust(6, "0"), plain))
+    except ValueError:
+        raise ValueError(f"expected a timestamp, got {text[:40]!r}") from None
 
 
 def _structure_date(value: Any, _: Any) -> date:
