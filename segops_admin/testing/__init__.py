@@ -38,9 +38,7 @@ def segops_tenant(segops_emulator: Emulator) -> Tenant:
 @pytest.fixture
 def segops(segops_emulator: Emulator, segops_tenant: Tenant) -> Iterator[SegOpsAdmin]:
     """Give a blocking client of the test's own workspace."""
-    with SegOpsAdmin(
-        segops_tenant.api_key, base_url=segops_emulator.base_url, poll_interval=POLL_INTERVAL_S
-    ) as client:
+    with SegOpsAdmin(segops_tenant.api_key, base_url=segops_emulator.base_url, poll_interval=POLL_INTERVAL_S) as client:
         yield client
 
 
