@@ -53,6 +53,7 @@ def docs(session: nox.Session) -> None:
     """Check that the reference is what the docstrings say."""
     session.install("-e", ".")
     session.run("python", "docs/write_reference.py", "--check")
+    session.run("python", "docs/write_cli_reference.py", "--check")
 
 
 @nox.session
