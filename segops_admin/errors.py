@@ -64,6 +64,10 @@ class SegOpsConnectionError(SegOpsError):
 
     outcome_unknown: bool
     """True when the request may have reached the server, so its effect may have happened."""
+    waits_s: tuple[float, ...] = ()
+    """Seconds of each wait: between attempts, for our own quota, at the server's gate."""
+    reasons: tuple[str, ...] = ()
+    """What each failed attempt came to, oldest first."""
 
     def __init__(
         self,
@@ -91,6 +95,11 @@ class SegOpsTimeoutError(SegOpsConnectionError):
 
 class SegOpsApiError(SegOpsError):
     """The server answered with a status outside 2xx."""
+
+    waits_s: tuple[float, ...] = ()
+    """Seconds of each wait: between attempts, for our own quota, at the server's gate."""
+    reasons: tuple[str, ...] = ()
+    """What each failed attempt came to, oldest first."""
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ import attrs
 
 from .._version import __version__
 from ..config import Secret
-from ..errors import SegOpsConnectionError, SegOpsInputError
+from ..errors import SegOpsConnectionError, SegOpsDecodeError, SegOpsInputError
 from . import codec
 from .deadline import remaining_s, timeout_at
 from .pace import Pace
@@ -93,15 +93,17 @@ class Caller:
             async with timeout_at(course.deadline):
                 response = await send_with_retries(course, attempt, policy=self.policy, pace=self.pace)
         except SegOpsConnectionError as error:
-            error.idempotency_key = key
+            course.tell("failed", reason=course.last or "timeout")
+            course.noted_on(error, key)
+            raise
+        except SegOpsDecodeError:
+            course.tell("failed", reason="an answer too large to read")
             raise
         except asyncio.TimeoutError:
-            late = out_of_time(course)
-            late.idempotency_key = key
             course.tell("failed", reason="timeout")
-            raise late from None
+            raise course.noted_on(out_of_time(course), key) from None
         if not response.ok:
-            raise error_from(response, attempts=course.attempts, idempotency_key=key)
+            raise course.noted_on(error_from(response, attempts=course.attempts), key)
         return response
 
     @asynccontextmanager

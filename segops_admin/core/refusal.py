@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .response import Response
 
 
-def error_from(response: Response, *, attempts: int, idempotency_key: str | None) -> SegOpsApiError:
+def error_from(response: Response, *, attempts: int) -> SegOpsApiError:
     """Build the error of a refusal; the body may be JSON, HTML or nothing (segops-api.md 3.1)."""
     request = response.request
     body = decode_json(response)
@@ -35,7 +35,6 @@ def error_from(response: Response, *, attempts: int, idempotency_key: str | None
         headers=LowerCaseHeaders(response.headers),
         attempts=attempts,
         retry_after=hint_s,
-        idempotency_key=idempotency_key,
     )
 
 

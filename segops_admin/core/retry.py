@@ -22,12 +22,12 @@ import math
 import random
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 import backoff
 
-from ..errors import SegOpsConnectionError, SegOpsTimeoutError
+from ..errors import SegOpsApiError, SegOpsConnectionError, SegOpsTimeoutError
 from .events import CallEvent, Kind, Observer, logger, tell
 from .request import Repeat
 from .response import Response
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
     from .pace import Pace
     from .request import Request
+
+Refused = TypeVar("Refused", SegOpsApiError, SegOpsConnectionError, SegOpsTimeoutError)
 
 NOT_ACTED_ON = frozenset({429, 503})
 HINT_JITTER = 0.1
@@ -119,7 +121,16 @@ class Course:
     last: str = ""
     """What the last attempt came to, in a few words."""
     waits_s: list[float] = attrs.field(factory=list[float])
-    """The waits between attempts, in seconds."""
+    """All waits so far, in seconds: between attempts, for our quota, at the gate."""
+    reasons: list[str] = attrs.field(factory=list[str])
+    """What each failed attempt came to, in a few words."""
+
+    def noted_on(self, error: Refused, idempotency_key: str | None) -> Refused:
+        """Write on the error a call ends with how the call went, and return it."""
+        error.idempotency_key = idempotency_key
+        error.waits_s = tuple(self.waits_s)
+        error.reasons = tuple(self.reasons)
+        return error
 
     def tell(self, kind: Kind, *, status: int | None = None, delay_s: float | None = None, reason: str = "") -> None:
         """Tell observer and log what happens; costs next to nothing when nobody listens."""
@@ -149,6 +160,8 @@ async def send_with_retries(
     delays = policy.delays()
     while True:
         await _wait_for_turn(course, pace, clock)
+        if clock() >= course.deadline:
+            raise out_of_time(course)
         outcome = await _one_attempt(course, attempt)
         if isinstance(outcome, Response) and outcome.status < 429:
             pace.budget.succeeded()
@@ -207,7 +220,10 @@ async def _wait_for_turn(course: Course, pace: Pace, clock: Callable[[], float])
     while wait_s > 0 or (wait_s := pace.gate_s(clock())) > 0:
         if clock() + wait_s >= course.deadline:
             course.last = course.last or f"our own quota or the server's asks for {wait_s:.1f} s of waiting"
-            raise out_of_time(course)
+            late = out_of_time(course)
+            late.retry_after = wait_s
+            raise late
+        course.waits_s.append(wait_s)
         course.tell("waiting", delay_s=wait_s, reason="rate limit")
         await asyncio.sleep(wait_s)
         wait_s = 0.0
@@ -221,19 +237,21 @@ async def _one_attempt(course: Course, attempt: Callable[[], Awaitable[Response]
         response = await attempt()
     except SegOpsConnectionError as error:
         course.last = str(error)
+        course.reasons.append(course.last)
         course.outcome_unknown |= error.outcome_unknown
         course.on_the_wire = False
         return error
     course.on_the_wire = False
     if not response.ok:
         course.last = f"status {response.status}"
+        course.reasons.append(course.last)
         course.outcome_unknown |= outcome_unknown(response)
     return response
 
 
 def _give_up(course: Course, outcome: Response | SegOpsConnectionError) -> Response:
-    course.tell("failed", status=outcome.status if isinstance(outcome, Response) else None, reason=course.last)
     if isinstance(outcome, Response):
+        course.tell("failed", status=outcome.status, reason=course.last)
         return outcome
     outcome.attempts = course.attempts
     outcome.outcome_unknown = course.outcome_unknown
