@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from .errors import SegOpsConnectionError, SegOpsInputError, SegOpsServerError, class_for_status
+from .core.deadline import remaining_s, timeout_at
+from .errors import (
+    SegOpsConnectionError,
+    SegOpsInputError,
+    SegOpsServerError,
+    SegOpsTimeoutError,
+    class_for_status,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -24,19 +32,32 @@ PIECE_BYTES = 256 * 1024
 async def download_to(call: Caller, url: str | None, target: str | Path) -> Path:
     """Stream what is at `url` to `target` and return its path: temporary file, length check, fsync, rename.
 
-    A connection that breaks is tried again from the start, as often as the client retries.
+    A connection that breaks is tried again from the start, as often as the client retries. A file of any size has no
+    time-out of its own; a `deadline` around it ends it.
     """
     if url is None:
         raise SegOpsInputError("This export has no download link yet; wait for it with wait_export.")
     final = Path(target)
     check_target(final)
+    left_s = remaining_s(math.inf)
+    ends = None if left_s == math.inf else asyncio.get_running_loop().time() + left_s
     with _appearing_whole(final) as file:
-        for delay_s in call.policy.delays():
-            try:
-                return await _stream(call, url, file, final)
-            except (SegOpsConnectionError, SegOpsServerError):
-                await asyncio.sleep(delay_s)
-        return await _stream(call, url, file, final)
+        try:
+            async with timeout_at(ends):
+                return await _stream_again_if_cut(call, url, file, final)
+        except asyncio.TimeoutError:
+            raise SegOpsTimeoutError(
+                f"The download did not end within the {left_s:.3g} s left. Give it a longer deadline.", method="GET"
+            ) from None
+
+
+async def _stream_again_if_cut(call: Caller, url: str, file: BinaryIO, final: Path) -> Path:
+    for delay_s in call.policy.delays():
+        try:
+            return await _stream(call, url, file, final)
+        except (SegOpsConnectionError, SegOpsServerError):
+            await asyncio.sleep(delay_s)
+    return await _stream(call, url, file, final)
 
 
 async def _stream(call: Caller, url: str, file: BinaryIO, final: Path) -> Path:

@@ -16,7 +16,7 @@ import attrs
 
 from .config import check_number
 from .core.deadline import remaining_s, timeout_at
-from .errors import SegOpsJobError
+from .errors import SegOpsJobError, SegOpsTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -67,11 +67,18 @@ async def time_limit(what: str, timeout: float) -> AsyncGenerator[Watch, None]:
     """End a whole procedure of several calls after `timeout` seconds with SegOpsJobError."""
     check_number("timeout", timeout, least=0)
     watch = Watch(what, timeout)
+    clock = asyncio.get_running_loop().time
+    ends = clock() + remaining_s(timeout)
     try:
-        async with timeout_at(asyncio.get_running_loop().time() + remaining_s(timeout)):
+        async with timeout_at(ends):
             yield watch
     except asyncio.TimeoutError:
         raise _stopped_waiting(watch) from None
+    except SegOpsTimeoutError as error:
+        # A look ends with the same scope as the wait, and may be the first to notice.
+        if clock() < ends:
+            raise
+        raise _stopped_waiting(watch) from error
 
 
 async def wait(
