@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from .config import ClientConfig, check_number, resolve_api_key, resolve_base_url
+from .config import ClientConfig, check_number, masked, resolve_api_key, resolve_base_url
 from .core.call import Caller
 from .core.pace import Pace, parse_rate_limit
 from .core.transport import Transport
@@ -74,6 +74,7 @@ class AsyncSegOpsAdmin:
         trust_env: bool = False,
         allow_insecure: bool = False,
     ) -> None:
+        api_key = masked(api_key)  # before anything can fail with it among its locals
         api_key = resolve_api_key(api_key)
         config = ClientConfig(
             api_key=api_key,
@@ -99,7 +100,7 @@ class AsyncSegOpsAdmin:
 
         api_key: left out, it is the config's, or SEGOPS_API_KEY where the config travelled without.
         """
-        key = resolve_api_key(api_key or config.api_key or None)
+        api_key = key = resolve_api_key(masked(api_key) or config.api_key or None)
         client = object.__new__(cls)
         transport = Transport(max_connections=config.max_connections)
         client._call = Caller(config=attrs.evolve(config, api_key=key), transport=transport)
@@ -243,7 +244,10 @@ class AsyncSegOpsAdmin:
         await self.aclose()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._call.config.base_url} key sk_…>"
+        call: Caller | None = self.__dict__.get("_call")  # a client that was refused is shown in its own traceback
+        return (
+            f"<{type(self).__name__}>" if call is None else f"<{type(self).__name__} {call.config.base_url} key sk_…>"
+        )
 
     def __reduce__(self) -> str:
         raise TypeError(

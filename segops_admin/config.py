@@ -78,6 +78,11 @@ class ClientConfig:
         return f"{scheme}://{authority}"
 
 
+def masked(api_key: str | None) -> str | None:
+    """Return a key that does not show in the frames it passes through; what is no text is judged elsewhere."""
+    return Secret(api_key) if isinstance(api_key, str) else api_key
+
+
 def resolve_api_key(api_key: str | None) -> Secret:
     """Return the key given or the environment's; refuse what is surely not a secret key (segops-api.md 2.2)."""
     given = os.environ.get(API_KEY_VARIABLE, "") if api_key is None else api_key

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..client import AsyncSegOpsAdmin
+from ..config import masked
 from .base import SyncChunkStream, SyncClient, SyncNamespace, SyncPager
 from .portal import call
 from .rows import call_reading, rows_here
@@ -1409,6 +1410,7 @@ class SegOpsAdmin(SyncClient):
         trust_env: bool = False,
         allow_insecure: bool = False,
     ) -> None:
+        api_key = masked(api_key)
         inner = AsyncSegOpsAdmin(
             api_key,
             base_url=base_url,

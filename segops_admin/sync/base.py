@@ -60,7 +60,8 @@ class SyncClient:
         self.close()
 
     def __repr__(self) -> str:
-        return repr(self._inner).replace("AsyncSegOpsAdmin", type(self).__name__)
+        inner = self.__dict__.get("_inner")  # a client that was refused is shown in its own traceback
+        return f"<{type(self).__name__}>" if inner is None else repr(inner).replace("AsyncSegOps", "SegOps")
 
     def __reduce__(self) -> Any:
         return self._inner.__reduce__()

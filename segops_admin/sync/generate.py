@@ -102,7 +102,8 @@ def _client(tree: ast.Module) -> str:
         passed = ", ".join(_passed(method.args))
         if method.name == "__init__":
             made = _wrapped(f"inner = {node.name}({passed})", 8)
-            lines += ["\n" + _signature(method), made, "        self._surround(inner)"]
+            masked = "        api_key = masked(api_key)"
+            lines += ["\n" + _signature(method), masked, made, "        self._surround(inner)"]
         elif any(ast.unparse(decorator) == "cached_property" for decorator in method.decorator_list):
             kind = _blocking(ast.unparse(method.returns or ast.Constant(None)))
             body = f"        return {kind}(self._inner.{method.name})"
@@ -216,7 +217,13 @@ def _imports(trees: dict[str, ast.Module], body: str) -> str:
     later = {module: names - client for module, names in found.items() if names - client}
     return _write_imports(
         now,
-        {"..client": client, ".base": bases, ".portal": {"call"}, ".rows": {"call_reading", "rows_here"}},
+        {
+            "..client": client,
+            ".base": bases,
+            ".portal": {"call"},
+            ".rows": {"call_reading", "rows_here"},
+            "..config": {"masked"},
+        },
         plain,
         later,
     )

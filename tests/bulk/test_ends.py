@@ -1,4 +1,4 @@
-"""How imports end before their end: cancelled, interrupted, killed. What was acknowledged stays, nothing is left open."""
+"""How imports end before their end: cancelled, interrupted, killed. What was acknowledged stays."""
 
 import asyncio
 import csv
@@ -250,7 +250,7 @@ def faulty_emulator(seed):
 
 @real_catalogue
 def test_killed_import_loses_nothing_and_doubles_nothing(tmp_path):
-    """Three kills, 10 % faults (503, cut after processing): every row once, fewer than `concurrency` chunks repeated."""
+    """Three kills, 10 % faults (503, cut after processing): each row once, fewer than `concurrency` repeats."""
     assert max(import_with_kills(tmp_path, kills=3, count=16_000, seed=7)) < CONCURRENCY
 
 
