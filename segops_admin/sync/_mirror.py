@@ -740,7 +740,7 @@ class Products(SyncNamespace["AsyncProducts"]):
         themselves raise comes out as it is.
         Source: segops-api.md 11.3 [sdk] [docs]; the answer's shape [inferred].
         """
-        rows = rows_here(rows)
+        rows = rows_here(rows, chunk_size)
         return call_reading(
             rows,
             self._inner.bulk_upsert,
@@ -771,7 +771,7 @@ class Products(SyncNamespace["AsyncProducts"]):
         The arguments are those of `bulk_upsert`. Nothing is read or sent before the first chunk is asked for.
         Source: segops-api.md 11.3 [sdk] [docs].
         """
-        rows = rows_here(rows)
+        rows = rows_here(rows, chunk_size)
         inner = self._inner.bulk_upsert_stream(
             rows,
             chunk_size=chunk_size,

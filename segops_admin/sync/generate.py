@@ -82,7 +82,11 @@ def _collection_methods(base: ast.expr) -> list[ast.FunctionDef | ast.AsyncFunct
 def _method(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     passed = _passed(node.args)
     takes_rows = any(arg.annotation is not None and ast.unparse(arg.annotation) == "Rows" for arg in node.args.args)
-    head = [_signature(node), _docstring(node, 8), *(["        rows = rows_here(rows)"] if takes_rows else [])]
+    head = [
+        _signature(node),
+        _docstring(node, 8),
+        *(["        rows = rows_here(rows, chunk_size)"] if takes_rows else []),
+    ]
     if isinstance(node, ast.AsyncFunctionDef):
         way = "call_reading(rows, " if takes_rows else "call("
         return "\n".join([*head, _wrapped(f"return {way}{', '.join([f'self._inner.{node.name}', *passed])})", 8)])

@@ -25,14 +25,13 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-BATCH = 500
-
 
 class RowsHere:
     """An async iterator over rows that another thread fetches."""
 
-    def __init__(self, rows: Iterable[Any]) -> None:
+    def __init__(self, rows: Iterable[Any], at_a_time: int) -> None:
         self._rows = rows
+        self._at_a_time = at_a_time
         self._iterator: Iterator[Any] | None = None
         self._batch: deque[Any] = deque()
         self.errands: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
@@ -56,7 +55,7 @@ class RowsHere:
         try:
             if self._iterator is None:
                 self._iterator = iter(self._rows)
-            batch = list(itertools.islice(self._iterator, BATCH))
+            batch = list(itertools.islice(self._iterator, self._at_a_time))
         except Exception as error:  # noqa: BLE001 -- the caller's own, whatever it is, comes out of the call unchanged
             loop.call_soon_threadsafe(_give, answer, None, error)
             return
@@ -72,12 +71,15 @@ def _give(answer: asyncio.Future[list[Any]], batch: list[Any] | None, error: Exc
         answer.set_result(batch or [])
 
 
-def rows_here(rows: Any) -> Any:
-    """Wrap rows whose reading runs code of the caller's; what is plain data or a file is read by the import itself."""
+def rows_here(rows: Any, chunk_size: int) -> Any:
+    """Wrap rows whose reading runs code of the caller's; what is plain data or a file is read by the import itself.
+
+    chunk_size: how many to read at a time; what is no size is judged by the import.
+    """
     if isinstance(rows, (list, tuple, str, bytes, dict, Path)) or not hasattr(rows, "__iter__"):
         return rows  # pyright: ignore[reportUnknownVariableType]
     is_frame = any(hasattr(rows, name) for name in ("iloc", "iter_slices", "to_batches", "read_next_batch"))
-    return rows if is_frame else RowsHere(rows)
+    return rows if is_frame else RowsHere(rows, max(1, chunk_size) if type(chunk_size) is int else 1)
 
 
 def call_reading(rows: Any, function: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -95,7 +95,7 @@ def test_help_of_a_method_comes_from_signature_and_docstrings(shell):
     """Types, defaults, known values and what the docstring says of a parameter."""
     ended = shell("segments", "wait-export", "--help")
 
-    assert "SEGMENT_ID EXPORT_ID" in ended.out
+    assert "ID EXPORT_ID" in ended.out
     assert "seconds for all looks. [default: 300.0]" in " ".join(ended.out.split())
     assert "[csv|parquet]" in shell("segments", "export", "--help").out
 
