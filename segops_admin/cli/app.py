@@ -11,7 +11,6 @@ import click
 from .. import __version__
 from . import docs
 from .border import PROGRAM
-from .method import MethodCommand
 from .options import shared_options
 from .surface import namespaces
 
@@ -92,6 +91,8 @@ class NamespaceGroup(Words):
         if word in self._own:
             return self._own[word].load()
         method = self._namespace.words.get(word)
+        from .method import MethodCommand  # noqa: PLC0415 -- lists of words do without signatures
+
         return None if method is None else MethodCommand(word, method, self._namespace)
 
 

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import SegOpsError
 from .masking import masked
 
 if TYPE_CHECKING:
@@ -52,9 +51,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return leave.exit_code
     except BrokenPipeError:
         _leave_pipe()
-    except (click.ClickException, click.Abort, KeyboardInterrupt, SegOpsError, OSError) as error:
+    except _expected() as error:
         return _refuse(error)
     return 0
+
+
+def _expected() -> tuple[type[BaseException], ...]:
+    """Return what a user can meet; the library's errors are loaded only once something was raised."""
+    from ..errors import SegOpsError  # noqa: PLC0415 -- help does without
+
+    return (click.ClickException, click.Abort, KeyboardInterrupt, SegOpsError, OSError)
 
 
 def _refuse(error: BaseException) -> int:

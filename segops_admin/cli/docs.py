@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 import re
-import textwrap
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    import ast
     from collections.abc import Collection
 
 _PARAGRAPH = re.compile(r"\n(?=\s*(?:\n|Raises |Source:|Returns |Do not |Not ))")
@@ -44,6 +42,8 @@ def read(doc: str, names: Collection[str]) -> MethodDoc:
 
 def of_fields(typed_dict: Any) -> dict[str, str]:
     """Return what is written below the fields of a TypedDict and of those it extends."""
+    import ast  # noqa: PLC0415 -- for a method's own help only
+
     docs: dict[str, str] = {}
     for base in getattr(typed_dict, "__orig_bases__", ()):
         if hasattr(base, "__total__"):
@@ -56,6 +56,10 @@ def of_fields(typed_dict: Any) -> dict[str, str]:
 
 
 def _class_body(cls: Any) -> list[ast.stmt]:
+    import ast  # noqa: PLC0415 -- see of_fields
+    import inspect  # noqa: PLC0415
+    import textwrap  # noqa: PLC0415
+
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
     except (OSError, TypeError):  # no source at hand: then the options go without these lines

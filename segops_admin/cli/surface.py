@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 import pkgutil
-from functools import cache
+import re
+from functools import cache, cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 CLIENT = "SegOpsAdmin"
+CLASS = re.compile(r"^class (\w+)", re.MULTILINE)
+NAMESPACE = re.compile(r'@cached_property\n    def (\w+)\(self\) -> "?(\w+)"?:\n        """(.*?)"""', re.DOTALL)
 
 PUBLISHED: Mapping[str, Mapping[str, str]] = {"products": {"import": "import_csv"}}
 """Words of the published command that are not their method's name."""
@@ -49,12 +52,28 @@ class MethodInfo(NamedTuple):
         return method
 
 
-class NamespaceInfo(NamedTuple):
-    """One namespace of the client."""
+class NamespaceInfo:
+    """One namespace of the client; its methods are read when they are first asked for."""
 
-    name: str
-    doc: str
-    methods: Mapping[str, MethodInfo]
+    def __init__(self, name: str, doc: str, source: str, homes: Mapping[str, str]) -> None:
+        self.name = name
+        self.doc = doc
+        self._source = source
+        self._homes = homes
+
+    @cached_property
+    def methods(self) -> Mapping[str, MethodInfo]:
+        """The public methods by name."""
+        (cls,) = ast.parse(self._source).body
+        if not isinstance(cls, ast.ClassDef):
+            raise TypeError(f"{self.name} is no class in the mirror.")
+        owner = str(next(node.value for node in ast.walk(cls.bases[0]) if isinstance(node, ast.Constant)))
+        home = (self._homes[owner], owner)
+        return {
+            node.name: MethodInfo(self.name, node.name, ast.get_docstring(node) or "", home)
+            for node in cls.body
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+        }
 
     @property
     def words(self) -> dict[str, MethodInfo]:
@@ -67,34 +86,18 @@ class NamespaceInfo(NamedTuple):
 
 @cache
 def namespaces() -> dict[str, NamespaceInfo]:
-    """Return the client's public namespaces by name."""
-    source = pkgutil.get_data("segops_admin", "sync/_mirror.py") or b""
-    tree = ast.parse(source)
-    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    """Return the client's public namespaces by name; of their classes only the text is looked at."""
+    source = (pkgutil.get_data("segops_admin", "sync/_mirror.py") or b"").decode()
+    head, *bodies = CLASS.split(source)
+    classes = {name: f"class {name}{body}" for name, body in zip(bodies[::2], bodies[1::2], strict=True)}
     homes = {
         alias.name: f"segops_admin.{node.module}"
-        for node in ast.walk(tree)
+        for node in ast.walk(ast.parse(head))
         if isinstance(node, ast.ImportFrom) and node.level == 2 and (node.module or "").startswith("resources.")
         for alias in node.names
     }
     return {
-        attribute.name: _namespace(attribute, classes[ast.unparse(attribute.returns).strip("'\"")], homes)
-        for attribute in classes[CLIENT].body
-        if isinstance(attribute, ast.FunctionDef) and attribute.returns is not None and _is_namespace(attribute)
+        name: NamespaceInfo(name, " ".join(doc.split()), classes[cls], homes)
+        for name, cls, doc in NAMESPACE.findall(classes[CLIENT])
+        if not name.startswith("_")
     }
-
-
-def _is_namespace(node: ast.FunctionDef) -> bool:
-    decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
-    return not node.name.startswith("_") and "cached_property" in decorators
-
-
-def _namespace(attribute: ast.FunctionDef, cls: ast.ClassDef, homes: Mapping[str, str]) -> NamespaceInfo:
-    owner = next(node.value for node in ast.walk(cls.bases[0]) if isinstance(node, ast.Constant))
-    home = (homes[str(owner)], str(owner))
-    methods = {
-        node.name: MethodInfo(attribute.name, node.name, ast.get_docstring(node) or "", home)
-        for node in cls.body
-        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
-    }
-    return NamespaceInfo(attribute.name, ast.get_docstring(attribute) or "", methods)
