@@ -23,7 +23,7 @@ from .refusal import error_from
 from .request import MUTATIONS, query_string
 from .response import Response
 from .retry import Course, RetryPolicy, out_of_time, send_with_retries
-from .transport import MAX_REDIRECTS, Outgoing, Transport, redirect_location, same_origin
+from .transport import MAX_REDIRECTS, Outgoing, Transport, link_target, redirect_location, same_origin
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -112,7 +112,9 @@ class Caller:
 
         Source: segops-api.md 8.9 [docs] for both forms.
         """
-        target = self.config.origin + url if url.startswith("/") else url
+        target = link_target(self.config.origin, self.config.origin + url if url.startswith("/") else url)
+        if target is None:
+            raise SegOpsDecodeError(f"The download link {url[:200]!r} leads nowhere we could go.", path="download_url")
         for _ in range(MAX_REDIRECTS + 1):
             ours = same_origin(target, self.config.base_url)
             headers = self._headers(None, None, with_key=ours) if ours else {"User-Agent": USER_AGENT}

@@ -12,7 +12,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import attrs
 
@@ -32,6 +32,8 @@ CONNECT_TIMEOUT_S = 10.0
 KEEPALIVE_S = 15.0
 """Shorter than the idle limits servers commonly choose, so that we rarely meet a connection being closed."""
 MAX_REDIRECTS = 5
+URL_ASCII = "!\"#$%&'()*+,/:;<=>?@[\\]^`{|}"
+"""What may stand in a URL as it is, besides letters, digits and `-._~`; strict about control and other characters."""
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -77,6 +79,8 @@ class Transport:
             try:
                 async with _request(session, outgoing, url) as response:
                     target = _redirect_target(outgoing.method, url, response) if response.status in REDIRECTS else None
+                    if response.status == 101:
+                        response.close()  # nobody asked for it: whatever follows on this connection is no HTTP
                     if target is None:
                         body = await _read(response, outgoing.max_body_bytes)
                         return Incoming(url=url, status=response.status, headers=response.headers, body=body)
@@ -217,7 +221,7 @@ def _foreign_errors() -> tuple[type[Exception], ...]:
     """Return what aiohttp raises; whatever of it comes up is translated at this border."""
     import aiohttp  # noqa: PLC0415 -- costs more than all else together; not paid by `import segops_admin`
 
-    return aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError
+    return aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError, ValueError
 
 
 def _redirected_too_often(outgoing: Outgoing) -> SegOpsConnectionError:
@@ -236,11 +240,21 @@ def _redirect_target(method: str, url: str, response: aiohttp.ClientResponse) ->
 def redirect_location(url: str, response: aiohttp.ClientResponse) -> str | None:
     """Return where a redirect leads, as an absolute http(s) URL; None for any other answer, or a nonsense one."""
     location = response.headers.get("Location")
-    if response.status not in REDIRECTS or not location:
+    return link_target(url, location) if response.status in REDIRECTS and location else None
+
+
+def link_target(base: str, link: str) -> str | None:
+    """Return where a link of the server's leads, as an absolute http(s) URL; None for one that must not be followed.
+
+    Spaces and letters are percent-encoded, as browsers do. Control characters could write lines of their own into a
+    request, and user info would replace our own authorization.
+    """
+    if any(letter < " " or letter == "\x7f" for letter in link):
         return None
     try:
-        target = urljoin(url, location)
-        return target if _origin(target)[0] in ("http", "https") and _origin(target)[1] else None
+        target = quote(urljoin(base, link), safe=URL_ASCII, errors="surrogateescape")
+        scheme, host, _ = _origin(target)
+        return target if scheme in ("http", "https") and host and "@" not in urlsplit(target).netloc else None
     except ValueError:
         return None
 
