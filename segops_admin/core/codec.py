@@ -8,11 +8,12 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
+import attrs
 import orjson
 
 from ..errors import BODY_EXCERPT, SegOpsDecodeError, SegOpsInputError
 from ..records.base import is_object
-from ..records.wire import converter, is_record, parse, parse_exactly
+from ..records.wire import converter, is_record, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from .response import Response
 
 T = TypeVar("T")
+
+MAX_DEPTH = 250
+"""Deepest nesting of a body: a little less than what orjson writes."""
 
 
 def encode(body: Any) -> bytes:
@@ -44,31 +48,57 @@ def encode(body: Any) -> bytes:
 
 def _encode_other(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
+        return _number(value)
     to_dict = getattr(value, "to_dict", None)
     if to_dict is not None:
         return to_dict()
+    if attrs.has(type(value)):  # pyright: ignore[reportUnknownArgumentType]
+        return attrs.asdict(value, recurse=False)
     if isinstance(value, Mapping):
         return dict(cast("Mapping[str, Any]", value))
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def _trouble(value: Any, where: str) -> tuple[str, str] | None:
+def _number(value: Decimal) -> int | float:
+    if value.adjusted() < 20 and value == value.to_integral_value():
+        return int(value)
+    number = float(value)
+    if value.is_finite() and not math.isfinite(number):
+        raise TypeError("too large for a number of JSON")
+    return number
+
+
+def _trouble(value: Any, where: str, depth: int = 0) -> tuple[str, str] | None:
     """Return the first place in a body that has no JSON form, and what is wrong with it."""
-    if isinstance(value, (float, Decimal)) and not math.isfinite(value):
+    if depth > MAX_DEPTH:
+        return where[:BODY_EXCERPT] + "…", f"is nested more than {MAX_DEPTH} deep, or holds itself"
+    if not _is_finite(value):
         return where, f"is {value}, a number that JSON has no form for"
     if is_object(value):
         strange = next((key for key in value if not isinstance(key, str)), None)  # pyright: ignore[reportUnnecessaryIsInstance]
         if strange is not None:
             return where, f"has a key that is no text, {strange!r}"
-        return next((found for key, item in value.items() if (found := _trouble(item, f"{where}.{key}"))), None)
+        return next(
+            (found for key, item in value.items() if (found := _trouble(item, f"{where}.{key}", depth + 1))), None
+        )
     if isinstance(value, (list, tuple)):
         items: list[Any] = list(value)  # pyright: ignore[reportUnknownArgumentType]
-        return next((found for at, item in enumerate(items) if (found := _trouble(item, f"{where}[{at}]"))), None)
+        return next(
+            (found for at, item in enumerate(items) if (found := _trouble(item, f"{where}[{at}]", depth + 1))), None
+        )
+    why = _refusal(value)
+    return None if why is None else (where, f"is a {type(value).__name__}: {why}")
+
+
+def _is_finite(value: Any) -> bool:
+    return value.is_finite() if isinstance(value, Decimal) else not isinstance(value, float) or math.isfinite(value)
+
+
+def _refusal(value: Any) -> str | None:
     try:
         orjson.dumps(value, default=_encode_other)
     except orjson.JSONEncodeError as error:
-        return where, f"is a {type(value).__name__}: {error.__cause__ or error}"
+        return str(error.__cause__ or error)
     return None
 
 
@@ -77,7 +107,7 @@ def decode_json(response: Response) -> Any:
     if not response.body:
         return None
     try:
-        return parse_exactly(response.body)
+        return parse(response.body)
     except ValueError:
         return response.body.decode("utf-8", "replace")
 
@@ -95,14 +125,12 @@ def decode_framed(
 ) -> tuple[Any, T]:
     """Return an answer's JSON in its frame, and the part of it that records are promised for as those records.
 
-    The quick way fails without a word, so what fails is tried again the exact way, which reads integers of any length
-    and says which field of which record is wrong.
+    The quick way fails without a word, so what fails is tried again the exact way, which says which field of which
+    record is wrong.
     """
     framed = frame(decode_promised(response))
-    try:
+    with suppress(Exception):  # whatever it is, the exact way tells
         return framed, converter(detailed=False).structure(part(framed), kind)
-    except Exception:  # noqa: BLE001 -- whatever it is, the exact way tells
-        framed = frame(parse_exactly(response.body))
     try:
         return framed, converter().structure(part(framed), kind)
     except Exception as error:

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from .response import Response
 
 
+MAX_DEPTH = 32
+"""A definition within a definition, and then some."""
+
+
 def error_from(response: Response, *, attempts: int) -> SegOpsApiError:
     """Build the error of a refusal; the body may be JSON, HTML or nothing (segops-api.md 3.1)."""
     request = response.request
@@ -75,16 +79,18 @@ def words(errors: Any) -> str:
     return "; ".join(_flattened(errors, ""))
 
 
-def _flattened(errors: Any, where: str) -> list[str]:
-    """Give nested field errors as `conditions.0.operator: text`."""
+def _flattened(errors: Any, where: str, depth: int = 0) -> list[str]:
+    """Give nested field errors as `conditions.0.operator: text`; what is nested beyond all reason stays unread."""
+    if depth > MAX_DEPTH:
+        return [f"{where}: …"]
     if is_object(errors):
         return [
             line
             for name, inner in errors.items()
-            for line in _flattened(inner, f"{where}.{name}" if where else str(name))
+            for line in _flattened(inner, f"{where}.{name}" if where else str(name), depth + 1)
         ]
     if is_array(errors) and any(is_object(item) or is_array(item) for item in errors):
-        return [line for index, inner in enumerate(errors) for line in _flattened(inner, f"{where}.{index}")]
+        return [line for index, inner in enumerate(errors) for line in _flattened(inner, f"{where}.{index}", depth + 1)]
     texts = errors if is_array(errors) else [errors]
     said = " ".join(str(text) for text in texts)
     return [f"{where}: {said}" if where else said] if texts else []

@@ -20,6 +20,7 @@ import asyncio
 import logging
 import math
 import random
+import re
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, TypeVar
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 Refused = TypeVar("Refused", SegOpsApiError, SegOpsConnectionError, SegOpsTimeoutError)
 
 NOT_ACTED_ON = frozenset({429, 503})
+SECONDS = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
+"""A hint as an integer or a decimal; Python's own reader takes `1_0` and other digits too."""
 HINT_JITTER = 0.1
 """Share of the server's hint that is added at random, so that a fleet does not wake together."""
 
@@ -83,11 +86,10 @@ def retry_after_s(response: Response) -> float | None:
     text = response.headers.get("Retry-After", "").strip()
     if not text:
         return None
-    try:
-        seconds = float(text)
-    except ValueError:
+    if not SECONDS.fullmatch(text):
         return _seconds_until(text)
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+    seconds = float(text)
+    return seconds if math.isfinite(seconds) else None
 
 
 def above_hint(hint_s: float) -> float:
