@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -88,6 +89,8 @@ class AsyncSegOpsAdmin:
             on_event=on_event,
             max_connections=int(check_number("max_connections", max_connections, least=1)),
         )
+        if ssl_context is not None and not hasattr(ssl_context, "verify_mode"):
+            raise SegOpsConfigError(f"ssl_context must be an ssl.SSLContext, not {ssl_context!r}.")
         transport = Transport(
             max_connections=config.max_connections, borrowed=session, ssl_context=ssl_context, trust_env=trust_env
         )
@@ -256,9 +259,18 @@ class AsyncSegOpsAdmin:
         )
 
 
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+OF_THE_TRANSPORT = frozenset(
+    {"content-encoding", "content-length", "expect", "te", "trailer", "transfer-encoding", "upgrade"}
+)
+"""Say how the bytes of one message are framed: a value of the caller's would be a lie about them."""
+
+
 def checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
     """Return headers that cannot smuggle in others."""
     for name, value in (headers or {}).items():
+        if isinstance(name, str) and (not HEADER_NAME.fullmatch(name) or name.lower() in OF_THE_TRANSPORT):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise SegOpsConfigError(f"The header {name!r} cannot be set: it is no header's name, or not the caller's.")
         if not (isinstance(name, str) and isinstance(value, str) and name and f"{name}{value}".isprintable()):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise SegOpsConfigError(f"The header {name!r} must be printable text with a printable value.")
     return dict(headers or {})

@@ -6,10 +6,13 @@ Made by the namespaces, read by the steps below them.
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Iterable, Mapping
 from datetime import date
+from decimal import Decimal
 from typing import Any, cast
 from urllib.parse import quote, urlencode
+from uuid import UUID
 
 import attrs
 
@@ -95,8 +98,13 @@ def query_string(query: Mapping[str, Any] | None) -> str:
         return ""
     pairs: list[tuple[str, str]] = []
     for name, value in query.items():
+        if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise SegOpsInputError(f"The name of a query parameter must be text, not {name!r}.")
         pairs.extend((name, _query_value(name, one)) for one in _values(value) if one is not None)
-    return urlencode(pairs, quote_via=quote)
+    try:
+        return urlencode(pairs, quote_via=quote)
+    except UnicodeEncodeError as error:
+        raise SegOpsInputError("The query holds text that is not valid Unicode.") from error
 
 
 def _values(value: Any) -> Iterable[Any]:
@@ -106,7 +114,9 @@ def _values(value: Any) -> Iterable[Any]:
 def _query_value(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, (str, int, float)):
+    if isinstance(value, float) and not math.isfinite(value):
+        raise SegOpsInputError(f"The query parameter {name!r} cannot be {value}.")
+    if isinstance(value, (str, int, float, Decimal, UUID)):
         return str(value)
     if isinstance(value, date):
         return value.isoformat()

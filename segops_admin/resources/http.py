@@ -66,4 +66,7 @@ def _split(path: str) -> tuple[str, dict[str, str]]:
     bare, _, inline = path.partition("?")
     if not bare.startswith("/") or any(part in (".", "..") for part in bare.split("/")):
         raise SegOpsInputError(f"The path {path!r} must begin with / and hold no . or .. segment.")
-    return quote(bare, safe=PATH_CHARACTERS), dict(parse_qsl(inline, keep_blank_values=True))
+    try:
+        return quote(bare, safe=PATH_CHARACTERS), dict(parse_qsl(inline, keep_blank_values=True))
+    except UnicodeEncodeError as error:
+        raise SegOpsInputError(f"The path {path!r} is not valid Unicode text.") from error
