@@ -17,7 +17,12 @@ class EmulatorCommand(click.Command):
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Return the emulator's options."""
-        return [*_derived().params, *super().get_params(ctx)]
+        from ..emulator.__main__ import FAULT_HELP  # noqa: PLC0415 -- loads aiohttp
+
+        fault = click.Option(
+            ["--fault"], multiple=True, metavar="JSON", help=FAULT_HELP[0].upper() + FAULT_HELP[1:] + "."
+        )
+        return [*_derived().params, fault, *super().get_params(ctx)]
 
 
 def _derived() -> Any:
@@ -26,12 +31,16 @@ def _derived() -> Any:
     return derive(Emulator.__init__, inspect.getdoc(Emulator.__init__) or "")
 
 
-def _run(**typed: Any) -> None:
+def _run(fault: tuple[str, ...] = (), **typed: Any) -> None:
     from ..emulator import Emulator  # noqa: PLC0415
-    from ..emulator.__main__ import serve  # noqa: PLC0415
+    from ..emulator.__main__ import add_faults, serve  # noqa: PLC0415
 
     _, given = bind(_derived(), typed, {})
     emulator = Emulator(**given)
+    try:
+        add_faults(emulator, fault)
+    except ValueError as error:
+        raise click.UsageError(f"--fault: {error}") from error
     try:
         serve(emulator, on_ready=_announce)
     except sqlite3.Error as error:

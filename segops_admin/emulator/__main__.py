@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ from segops_admin.emulator.server import Emulator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+FAULT_HELP = 'switch on a fault, e.g. {"path": "/segments/", "status": 503, "times": 2}; may be repeated'
 
 
 def serve(emulator: Emulator, *, on_ready: Callable[[Emulator], None] = lambda _: None) -> None:
@@ -42,7 +45,18 @@ def parser() -> argparse.ArgumentParser:
     )
     options.add_argument("--job-delay", type=float, default=0.5, metavar="S", help="seconds a job stays queued")
     options.add_argument("--idempotency", action="store_true", help="replay answers by Idempotency-Key")
+    options.add_argument("--redirect-downloads", action="store_true", help="send downloads on to a second port")
+    options.add_argument("--fault", action="append", default=[], metavar="JSON", help=FAULT_HELP)
     return options
+
+
+def add_faults(emulator: Emulator, rules: Sequence[str]) -> None:
+    """Switch on faults given as JSON objects; raise ValueError, naming the rule, for one that is none."""
+    for rule in rules:
+        try:
+            emulator.faults.add(**json.loads(rule))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"the fault {rule!r} cannot be used: {error}") from error
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -56,7 +70,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         throttle_per_minute=options.throttle,
         job_delay=options.job_delay,
         idempotency=options.idempotency,
+        redirect_downloads=options.redirect_downloads,
     )
+    try:
+        add_faults(emulator, options.fault)
+    except ValueError as error:
+        parser().error(f"--fault: {error}")
     serve(emulator, on_ready=_announce)
 
 
