@@ -17,10 +17,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from collections import deque
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import attrs
 
@@ -86,7 +85,7 @@ def _next_query(raw: JSON, request: Request) -> JSON | None:
     if isinstance(cursor, (str, int)) and cursor != "":
         return {**(request.query or {}), "cursor": cursor}
     if isinstance(link, str):
-        return dict(parse_qsl(urlsplit(link).query, keep_blank_values=True)) or None
+        return dict(parse_qsl(link.partition("#")[0].partition("?")[2], keep_blank_values=True)) or None
     return None
 
 
@@ -285,7 +284,7 @@ def _last_number(request: Request, page: Page[Any]) -> int | None:
     theirs = {name: str(value) for name, value in page.next_query.items()}
     if theirs != {**ours, "page": str(number + 1)}:
         return None
-    return math.ceil(page.count / len(page.results))
+    return -(-page.count // len(page.results))  # exact however long the number
 
 
 def _page_number(query: Mapping[str, Any] | None) -> int | None:
