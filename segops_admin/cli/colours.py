@@ -9,4 +9,4 @@ import click
 
 def paint(text: str, colour: str, *, bold: bool = False) -> str:
     """Return text in a colour."""
-    return text if os.environ.get("NO_COLOR") else click.style(text, fg=colour, bold=bold)
+    return text if os.environ.get("NO_COLOR") else click.style(text, fg=colour, bold=bold or None)

@@ -1,0 +1,80 @@
+"""In what form and shape results come out, on a pipe and on a terminal."""
+
+import csv
+import io
+import re
+
+import orjson
+import pytest
+import yaml
+
+
+@pytest.fixture
+def breads(workspace):
+    rows = [{"sku": f"B-{n}", "name": f"Bread {n}, sliced", "grain": "rye" if n % 2 else "oat"} for n in range(5)]
+    workspace.products.bulk_upsert(rows)
+
+
+def test_each_form_holds_the_same_rows(shell, breads):
+    """Also with the options before the method, and page by page."""
+    walk = ["products", "list", "--all", "--page-size", "2", "--columns", "sku,data.grain"]
+    as_json, as_lines, as_csv, as_yaml, as_table = shell.together(
+        *(["-o", form, *walk] for form in ("json", "jsonl", "csv", "yaml", "table"))
+    )
+
+    wanted = [{"sku": f"B-{n}", "data.grain": "rye" if n % 2 else "oat"} for n in range(5)]
+    assert as_json.json == as_lines.lines == wanted
+    assert list(csv.DictReader(io.StringIO(as_csv.out))) == wanted
+    assert yaml.safe_load(as_yaml.out) == wanted
+    assert as_table.out.split()[:4] == ["sku", "data.grain", "B-0", "oat"]
+
+
+def test_one_page_keeps_its_envelope_as_json_and_yaml_only(shell, breads):
+    """Rows are rows in the other forms; nested values are JSON in a cell."""
+    as_json, as_yaml, as_csv = shell.together(
+        *(["products", "-o", form, "list", "--columns", "sku,data"] for form in ("json", "yaml", "csv"))
+    )
+
+    assert as_json.json["count"] == yaml.safe_load(as_yaml.out)["count"] == 5
+    first = next(csv.DictReader(io.StringIO(as_csv.out)))
+    assert (first["sku"], orjson.loads(first["data"])) == ("B-0", {"grain": "oat"})
+
+
+def test_a_query_takes_what_it_says_of_the_result(shell, breads):
+    """Of a page's envelope, or with --all of the list of all items."""
+    page, everything, as_csv = shell.together(
+        ["products", "list", "--query", "results[?data.grain == 'rye'].sku"],
+        ["products", "list", "--all", "--page-size", "2", "--query", "length(@)"],
+        ["products", "list", "-o", "csv", "--query", "results[:1].{id: sku, what: data.grain}"],
+    )
+
+    assert page.json == ["B-1", "B-3"]
+    assert everything.json == 5
+    assert as_csv.out == "id,what\nB-0,oat\n"
+
+
+def test_an_unknown_column_and_a_bad_query_are_told(shell, breads):
+    """With the columns there are, and the place in the query; status 2."""
+    column, nested, query, function = shell.together(
+        ["products", "list", "--columns", "sku,nme"],
+        ["products", "list", "--all", "-o", "jsonl", "--columns", "data.grian"],
+        ["products", "list", "--query", "results[*.sku"],
+        ["products", "list", "--query", "length(count)"],
+    )
+
+    assert [ended.status for ended in (column, nested, query, function)] == [2] * 4
+    assert "no column 'nme'. Known: " in column.complaint
+    assert "data.grain" in nested.complaint
+    assert "no JMESPath, column 10" in query.complaint
+    assert "does not fit the result" in function.complaint
+    assert column.out == nested.out == query.out == ""
+
+
+def test_no_color_takes_colours_from_a_terminal(shell, workspace):
+    """`doctor` has coloured marks otherwise; a pipe never gets any."""
+    coloured = shell.on_terminal("doctor", columns=160).out
+    plain = shell.but(NO_COLOR="1").on_terminal("doctor", columns=160).out
+
+    assert "\x1b[32m✓" in coloured
+    assert "✓ key" in plain
+    assert not re.search(r"\x1b\[3\dm", plain)
