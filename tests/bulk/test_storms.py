@@ -49,7 +49,7 @@ async def test_storm_of_cut_connections_is_outlasted(segops, fault, emulator, se
 async def test_every_attempt_of_a_chunk_carries_one_key_and_one_body(at_raw, raw):
     """Whatever went wrong with the attempt before."""
     cut_short = [reply(200, b"{}", length=10), CLOSE]
-    raw.script(reply(429, retry_after=0), reply(503, b"", retry_after=0), cut_short, RESET, took)
+    raw.script(cut_short, RESET, reply(429, retry_after=0), reply(503, b"", retry_after=0), took)
     result = await at_raw().products.bulk_upsert(rows(3))
 
     assert len({request.headers["idempotency-key"] for request in raw.requests}) == 1
