@@ -98,12 +98,14 @@ class ChunkStream:
         self._in_flight.clear()
         for task in tasks:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-        await self._reading.aclose()
-        if self._journal is not None:
-            await self._journal.close()
-        self.tally.close()
+        try:
+            if tasks:
+                await asyncio.wait(tasks)
+            await self._reading.aclose()
+        finally:  # a cancelled scope cancels every await in it: what must happen does not hang on one
+            self.tally.close()
+            if self._journal is not None:
+                await self._journal.close()
 
     async def _next(self) -> ChunkResult | None:
         if self._closed:

@@ -112,11 +112,10 @@ class Journal:
                 await asyncio.shield(self._write(rows))
 
     async def close(self) -> None:
-        """Close the file, after what is being written."""
-        try:
-            await _run(self._thread, self._connection.close)
-        finally:
-            self._thread.shutdown(wait=False)
+        """Close the file, after what is being written, even where the caller is being cancelled."""
+        closed = self._thread.submit(self._connection.close)
+        self._thread.shutdown(wait=False)
+        await asyncio.shield(asyncio.wrap_future(closed))
 
     async def _write(self, rows: list[tuple[Any, ...]]) -> None:
         try:
