@@ -42,11 +42,12 @@ async def test_over_chunks_the_last_row_wins_at_full_concurrency(segops, fault, 
 
 async def test_retried_chunk_does_not_overtake_a_later_row_of_its_sku(segops, fault):
     """What was processed but not answered is sent again: the next chunk with the sku must not go in between."""
-    fault(method="POST", path="/pim/products/bulk/", drop="after", times=4, after=1)
+    for after in (1, 5, 8):
+        fault(method="POST", path="/pim/products/bulk/", drop="after", times=1, after=after)
     many = [{"sku": f"S{number % 7}", "name": f"row {number}"} for number in range(70)]
     result = await segops.products.bulk_upsert(many, chunk_size=5, concurrency=8)
 
-    assert result.retries == 4
+    assert result.retries == 3
     assert await stored(segops) == {row["sku"]: row["name"] for row in many}
 
 

@@ -1,6 +1,7 @@
 """What rows may come from, and how a row that cannot be read is told."""
 
 import asyncio
+import csv
 import datetime as dt
 import gzip
 import json
@@ -100,7 +101,6 @@ BAD_FILES = {
     "utf16.csv": ("sku,name\nA,a\n".encode("utf-16"), "not UTF-8: byte 0xff"),
     "plain.csv.gz": (b"sku,name\nA,a\n", "not a whole gzip"),
     "cut.csv.gz": (gzip.compress(b"sku,name\n" + b"A,a\n" * 10_000)[:-20], "not a whole gzip"),
-    "zeros.csv": (b"sku,name\nA," + b'"' + b"a" * 200_000, "line"),
     "text.parquet": (b"sku,name\n", "not a Parquet file"),
 }
 
@@ -118,6 +118,17 @@ async def test_file_that_cannot_be_read_is_told(at_raw, raw, tmp_path, name):
         await at_raw().products.bulk_upsert(tmp_path / name)
 
     assert name in str(caught.value)
+
+
+async def test_quote_that_is_never_closed_is_told(at_raw, tmp_path):
+    """It would swallow the rest of the file; the csv module's limit on a cell notices."""
+    (tmp_path / "open.csv").write_bytes(b"sku,name\nA," + b'"' + b"a" * 2000)
+    limit = csv.field_size_limit(1000)
+    try:
+        with pytest.raises(SegOpsInputError, match="field larger"):
+            await at_raw().products.bulk_upsert(tmp_path / "open.csv")
+    finally:
+        csv.field_size_limit(limit)
 
 
 async def test_directory_is_told(segops, tmp_path):
