@@ -78,7 +78,7 @@ async def test_list_without_end_stops_where_the_caller_does(at_raw, raw):
 
 
 @pytest.mark.parametrize(
-    "count", [-1, 0, 1, 3, 10**6, 10**400, None, "4", 4.5, [], True], ids=lambda value: str(value)[:10]
+    "count", [-1, 0, 1, 3, 10**6, 10**300, None, "4", 4.5, [], True], ids=lambda value: str(value)[:10]
 )
 async def test_count_that_lies_loses_and_invents_nothing(at_raw, raw, count):
     """`next` decides; the count only says how far ahead to read."""
