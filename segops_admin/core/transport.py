@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from functools import cache
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_S = 10.0
 KEEPALIVE_S = 15.0
 """Shorter than the idle limits servers commonly choose, so that we rarely meet a connection being closed."""
+LARGE_BODY = 2**20
+"""Bytes above which aiohttp warns."""
 MAX_REDIRECTS = 5
 URL_ASCII = "!\"#$%&'()*+,/:;<=>?@[\\]^`{|}"
 """What may stand in a URL as it is, besides letters, digits and `-._~`; strict about control and other characters."""
@@ -210,10 +213,15 @@ def _request(session: aiohttp.ClientSession, outgoing: Outgoing, url: str) -> An
         outgoing.method,
         _as_url(url),
         headers=outgoing.headers,
-        data=outgoing.body,
+        data=_in_pieces(outgoing.body),
         allow_redirects=False,
         skip_auto_headers=("Content-Type",),
     )
+
+
+def _in_pieces(body: bytes | None) -> bytes | BytesIO | None:
+    """Return a large body as a stream: aiohttp writes that piece by piece, and warns of bytes in one go."""
+    return body if body is None or len(body) <= LARGE_BODY else BytesIO(body)
 
 
 @cache
