@@ -1,14 +1,14 @@
 """One attempt on the wire. The only module that knows aiohttp; it keeps the client's connections.
 
 A session belongs to the event loop that made it, so there is one per loop, made when it is first needed. Sessions of
-our
-own are closed by us; a borrowed one is left alone. Bodies are read in pieces under a byte cap, redirects are followed
-only to the same origin and only for GET, and every failure leaves as one of our own errors.
+our own are closed by us; a borrowed one is left alone. Bodies are read in pieces under a byte cap, redirects are
+followed only to the same origin and only for GET, and every failure leaves as one of our own errors.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from contextlib import asynccontextmanager
 from functools import cache
 from io import BytesIO
@@ -88,7 +88,11 @@ class Transport:
                         body = await _read(response, outgoing.max_body_bytes)
                         return Incoming(url=url, status=response.status, headers=response.headers, body=body)
             except _foreign_errors() as error:
-                raise _translate(error, outgoing) from error
+                raise _translate(error, outgoing) from _without_headers(error)
+            except asyncio.CancelledError as error:
+                if not self._was_closed_meanwhile():
+                    raise
+                raise _closed_meanwhile(outgoing) from error
             url = target
         raise _redirected_too_often(outgoing)
 
@@ -103,7 +107,7 @@ class Transport:
             async with _request(session, outgoing, outgoing.url) as response:
                 yield response
         except _foreign_errors() as error:
-            raise _translate(error, outgoing) from error
+            raise _translate(error, outgoing) from _without_headers(error)
 
     async def aclose(self) -> None:
         """Close the sessions that are ours, on the loops they belong to. Calling it twice is fine."""
@@ -120,6 +124,16 @@ class Transport:
         """Let go of sessions that a fork has copied: their sockets are the parent's."""
         _FORGOTTEN.extend(self._held.values())
         self._held.clear()
+
+    def _was_closed_meanwhile(self) -> bool:
+        """Return whether a cancellation is no one's wish: a closing pool cancels those who wait for a connection.
+
+        Python 3.10 cannot tell the two apart; there it stays a cancellation.
+        """
+        if not self.closed or sys.version_info < (3, 11):
+            return False
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() == 0
 
     def _held_session(self) -> aiohttp.ClientSession | None:
         """Return the session that the usual call finds: our own, of this loop, still open."""
@@ -232,6 +246,15 @@ def _foreign_errors() -> tuple[type[Exception], ...]:
     return aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError, ValueError
 
 
+def _closed_meanwhile(outgoing: Outgoing) -> SegOpsConnectionError:
+    return SegOpsConnectionError(
+        f"{outgoing.method} {outgoing.url}: the client was closed while the call was under way.",
+        method=outgoing.method,
+        url=outgoing.url,
+        outcome_unknown=True,
+    )
+
+
 def _redirected_too_often(outgoing: Outgoing) -> SegOpsConnectionError:
     return SegOpsConnectionError(
         f"{outgoing.method} {outgoing.url}: redirected more than {MAX_REDIRECTS} times.",
@@ -303,6 +326,22 @@ def _translate(error: Exception, outgoing: Outgoing) -> SegOpsConnectionError:
         url=outgoing.url,
         outcome_unknown=not unsent,
     )
+
+
+def _without_headers(error: Exception) -> Exception:
+    """Take both sides' headers off a foreign error: they hold the key, and cannot be pickled.
+
+    Tools that carry exceptions between processes (Dask's, for one) pickle the causes too.
+    """
+    import aiohttp  # noqa: PLC0415 -- see _foreign_errors()
+    from multidict import CIMultiDict  # noqa: PLC0415 -- comes with aiohttp
+
+    if isinstance(error, aiohttp.ClientResponseError):
+        info = error.request_info
+        error.request_info = aiohttp.RequestInfo(info.url, info.method, CIMultiDict(), info.real_url)  # type: ignore[arg-type]
+        error.headers = None
+        error.args = (error.request_info, ())
+    return error
 
 
 def _reason(error: Exception) -> str:
