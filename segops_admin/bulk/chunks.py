@@ -1,9 +1,8 @@
 """Rows cut into request bodies: by count, by encoded bytes, each row encoded once in the common case.
 
 A batch is encoded whole; only when that body is too large, or a row in it has no JSON form, is it taken apart row by
-row.
-Inside a chunk the last row of a sku wins. The cut depends on nothing but the rows and the limits, so that an import
-that is taken up again makes the same chunks.
+row. Inside a chunk the last row of a sku wins. The cut depends on nothing but the rows and the limits, so that an
+import that is taken up again makes the same chunks.
 """
 
 from __future__ import annotations
@@ -11,14 +10,19 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
+import orjson
 
 from ..core import codec
 from ..errors import SegOpsInputError
 from ..records.bulk import FailedRow
 from .rows import Unreadable
+
+if TYPE_CHECKING:
+    from ..records.base import JSON
 
 OPEN, CLOSE = b'{"products":[', b"]}"
 
@@ -33,18 +37,26 @@ class Chunk:
     """How many rows of the source it takes up, refused and replaced ones included."""
     places: Sequence[int]
     """Place in the source of each row sent."""
-    products: Sequence[Mapping[str, Any]]
-    """The rows sent."""
     skus: frozenset[str]
     body: bytes
+    """The rows sent, encoded; the caller's own are let go, so that what is in flight does not fill the memory."""
     refused: list[FailedRow] = attrs.field(factory=list[FailedRow])
     """Rows that could not be sent."""
     replaced: int = 0
     """Rows that a later row of the same sku in this chunk replaced."""
 
+    @cached_property
+    def products(self) -> list[JSON]:
+        """The rows sent, read back; asked for only when the server objects to some."""
+        return cast("list[JSON]", orjson.loads(self.body)["products"])
+
+    @cached_property
+    def _digest(self) -> bytes:
+        return hashlib.sha256(self.body).digest()
+
     def key(self, identity: str) -> str:
         """Return the idempotency key: the same for the same import, place and content, after a restart too."""
-        digest = hashlib.sha256(f"{identity}\n{self.first}\n".encode() + self.body).digest()
+        digest = hashlib.sha256(f"{identity}\n{self.first}\n".encode() + self._digest).digest()
         return str(uuid.UUID(bytes=digest[:16], version=4))
 
     def halves(self) -> list[Chunk]:
@@ -66,45 +78,51 @@ def _chunk(places: Sequence[int], products: Sequence[Mapping[str, Any]]) -> Chun
         first=places[0] if places else 0,
         rows=len(places),
         places=places,
-        products=products,
-        skus=_skus(products),
+        skus=frozenset([str(product["sku"]) for product in products]),
         body=_body([codec.encode(product) for product in products]),
     )
 
 
 def cut(batch: list[Any], first: int, max_bytes: int) -> Iterator[Chunk]:
     """Make the chunks of a batch: one, or more where its body would exceed `max_bytes`."""
-    places, products, refused, replaced = _select(batch, first)
-    body = _encoded_whole(products)
+    chosen = _choose(batch, first)
+    body = _encoded_whole(list(chosen.products.values()))
     if body is not None and len(body) <= max_bytes:
         yield Chunk(
             first=first,
             rows=len(batch),
-            places=places,
-            products=products,
-            skus=_skus(products),
+            places=chosen.places,
+            skus=frozenset(chosen.products),
             body=body,
-            refused=refused,
-            replaced=replaced,
+            refused=chosen.refused,
+            replaced=chosen.replaced,
         )
         return
-    yield from _cut_row_by_row(batch, first, places, products, refused, replaced, max_bytes)
+    yield from _cut_row_by_row(batch, first, chosen, max_bytes)
 
 
-def _select(batch: list[Any], first: int) -> tuple[Sequence[int], Sequence[Mapping[str, Any]], list[FailedRow], int]:
-    """Choose the rows to send: those that are mappings with a sku, of each sku the last."""
+@attrs.define
+class _Chosen:
+    """The rows of a batch to send: those that are mappings with a sku, of each sku the last."""
+
+    places: Sequence[int]
+    products: dict[str, Mapping[str, Any]]
+    """By sku, in the order of `places`."""
+    refused: list[FailedRow] = attrs.field(factory=list[FailedRow])
+    replaced: int = 0
+
+
+def _choose(batch: list[Any], first: int) -> _Chosen:
     try:
-        latest = {row["sku"]: row for row in batch}
+        latest: dict[str, Any] = {row["sku"]: row for row in batch}
     except (KeyError, TypeError, IndexError):
-        return _select_one_by_one(batch, first)
+        return _choose_one_by_one(batch, first)
     if len(latest) == len(batch) and set(map(type, latest)) <= {str} and "" not in latest:
-        return range(first, first + len(batch)), batch, [], 0
-    return _select_one_by_one(batch, first)
+        return _Chosen(range(first, first + len(batch)), latest)
+    return _choose_one_by_one(batch, first)
 
 
-def _select_one_by_one(
-    batch: list[Any], first: int
-) -> tuple[Sequence[int], Sequence[Mapping[str, Any]], list[FailedRow], int]:
+def _choose_one_by_one(batch: list[Any], first: int) -> _Chosen:
     chosen: dict[str, tuple[int, Mapping[str, Any]]] = {}
     refused: list[FailedRow] = []
     replaced = 0
@@ -115,7 +133,8 @@ def _select_one_by_one(
             continue
         replaced += chosen.pop(str(row["sku"]), None) is not None
         chosen[str(row["sku"])] = (place, row)
-    return [place for place, _ in chosen.values()], [row for _, row in chosen.values()], refused, replaced
+    places = [place for place, _ in chosen.values()]
+    return _Chosen(places, {sku: row for sku, (_, row) in chosen.items()}, refused, replaced)
 
 
 def _problem(row: Any) -> str | None:
@@ -137,50 +156,37 @@ def _encoded_whole(products: Sequence[Any]) -> bytes | None:
         return None
 
 
-def _cut_row_by_row(
-    batch: list[Any],
-    first: int,
-    places: Sequence[int],
-    products: Sequence[Mapping[str, Any]],
-    refused: list[FailedRow],
-    replaced: int,
-    max_bytes: int,
-) -> Iterator[Chunk]:
-    groups: list[list[tuple[int, Mapping[str, Any], bytes]]] = [[]]
+def _cut_row_by_row(batch: list[Any], first: int, chosen: _Chosen, max_bytes: int) -> Iterator[Chunk]:
+    groups: list[list[tuple[int, str, bytes]]] = [[]]
     size = 0
-    for place, product in zip(places, products, strict=True):
+    for place, (sku, product) in zip(chosen.places, chosen.products.items(), strict=True):
         try:
             encoded = codec.encode(product)
         except SegOpsInputError as error:
-            refused.append(FailedRow(index=place, sku=str(product["sku"]), reason=str(error)))
+            chosen.refused.append(FailedRow(index=place, sku=sku, reason=str(error)))
             continue
         if groups[-1] and size + len(encoded) + 1 > max_bytes - len(OPEN) - len(CLOSE):
             groups.append([])
             size = 0
-        groups[-1].append((place, product, encoded))
+        groups[-1].append((place, sku, encoded))
         size += len(encoded) + 1
-    yield from _grouped(groups, first, first + len(batch), sorted(refused, key=lambda row: row.index), replaced)
+    chosen.refused.sort(key=lambda row: row.index)
+    yield from _grouped(groups, first, first + len(batch), chosen)
 
 
-def _grouped(groups: Any, first: int, end: int, refused: list[FailedRow], replaced: int) -> Iterator[Chunk]:
+def _grouped(groups: list[list[tuple[int, str, bytes]]], first: int, end: int, chosen: _Chosen) -> Iterator[Chunk]:
     """Make a chunk of each group; what was refused and replaced is told with the first of them."""
     starts = [first, *(group[0][0] for group in groups[1:]), end]
     for number, group in enumerate(groups):
-        products = [product for _, product, _ in group]
         yield Chunk(
             first=starts[number],
             rows=starts[number + 1] - starts[number],
             places=[place for place, _, _ in group],
-            products=products,
-            skus=_skus(products),
+            skus=frozenset([sku for _, sku, _ in group]),
             body=_body([encoded for _, _, encoded in group]),
-            refused=refused if number == 0 else [],
-            replaced=replaced if number == 0 else 0,
+            refused=chosen.refused if number == 0 else [],
+            replaced=chosen.replaced if number == 0 else 0,
         )
-
-
-def _skus(products: Sequence[Mapping[str, Any]]) -> frozenset[str]:
-    return frozenset([str(product["sku"]) for product in products])
 
 
 def _body(rows: list[bytes]) -> bytes:

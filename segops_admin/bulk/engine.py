@@ -143,6 +143,7 @@ class ChunkStream:
                 for chunk in cut(batch, first, self._options.max_bytes):
                     yield chunk
                 first += len(batch)
+                del batch  # or its rows would stay while the next ones are read
 
     async def _fill(self, sender: Sender) -> None:
         """Start chunks while the window allows and no chunk in flight shares a sku with the next one."""

@@ -1,10 +1,9 @@
 """Which chunks the server has acknowledged, on disk, so that an import that was killed goes on where it was.
 
 SQLite in WAL mode with `synchronous=FULL`: what `record` has returned survives kill -9 and power loss. A row per
-finished
-chunk, found by the place of its first row and compared by its key, which stands for its content. Finished chunks are
-not a prefix of the source, so nothing is resumed by offset. Written on a thread; acknowledgements that arrive together
-share one commit.
+finished chunk, found by the place of its first row and compared by its key, which stands for its content. Finished
+chunks are not a prefix of the source, so nothing is resumed by offset. Written on a thread; acknowledgements that
+arrive together share one commit.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """What rows may be, read in batches and never faster than they are asked for.
 
 A list, any iterable or async iterable of mappings, a pandas or polars frame, an Arrow table or reader, or a path to
-CSV,
-TSV, JSON Lines or Parquet, plain or `.gz`. A row that cannot be read becomes an `Unreadable`, so that it is told and
-not lost.
+CSV, TSV, JSON Lines or Parquet, plain or `.gz`. A row that cannot be read becomes an `Unreadable`, so that it is told
+and not lost.
 """
 
 from __future__ import annotations
@@ -78,13 +77,15 @@ class Unreadable:
 
 
 async def read_batches(rows: Rows, size: int) -> AsyncGenerator[list[Any], None]:
-    """Give the rows in lists of `size`; the last one may be shorter."""
+    """Give the rows in lists of `size`; the last one may be shorter. Each list is let go before the next is read."""
     if isinstance(rows, AsyncIterable):
         async for batch in _async_batches(cast("AsyncIterable[Any]", rows), size):
             yield batch
+            del batch
         return
     for batch in _batches(rows, size):
         yield batch
+        del batch
 
 
 async def _async_batches(rows: AsyncIterable[Any], size: int) -> AsyncIterator[list[Any]]:

@@ -1,9 +1,8 @@
 """How many chunks may be in flight: additive increase, multiplicative decrease (AIMD), as TCP does it.
 
 Success widens the window: by one each time until the server first objects, then by one per windowful. A 429, a 503, a
-lost
-connection or a latency far above the usual one halves it, at most once per round trip. Pure arithmetic over a clock
-value; who sends asks for a turn.
+lost connection or a latency far above the usual one halves it, at most once per round trip. Pure arithmetic over a
+clock value; who sends asks for a turn.
 """
 
 from __future__ import annotations
