@@ -62,8 +62,8 @@ STAGES = {
 async def test_call_ends_in_time_wherever_it_is_held_up(at_raw, raw, in_time, steps, by):
     """One end for all stages of a call, set by the client or by a scope around it."""
     raw.script(steps)
-    segops = at_raw(max_retries=1000, timeout=0.3 if by == "timeout" else 30)
-    with segops_admin.deadline(30 if by == "timeout" else 0.3), in_time(0.3):
+    segops = at_raw(max_retries=1000, timeout=0.15 if by == "timeout" else 30)
+    with segops_admin.deadline(30 if by == "timeout" else 0.15), in_time(0.15):
         await segops.segments.get(1)
 
 
