@@ -151,9 +151,8 @@ def _click_params(slot: Slot, said: Mapping[str, str]) -> list[click.Parameter]:
     name, default = slot.parameter.name, slot.parameter.default
     if slot.role is Role.FIELDS:
         typed_dict = _unpacked(slot.annotation)
-        below = docs.of_fields(typed_dict)
         return [
-            _option(field, annotation, said.get(field) or below.get(field, ""))
+            _option(field, annotation, said.get(field, ""), typed_dict)
             for field, annotation in get_type_hints(typed_dict).items()
         ]
     if slot.role is Role.OPTION:
@@ -175,12 +174,28 @@ def _click_params(slot: Slot, said: Mapping[str, str]) -> list[click.Parameter]:
     return []
 
 
-def _option(name: str, annotation: Any, text: str) -> click.Option:
+class DerivedOption(click.Option):
+    """An option; what is written below a field is looked up only for help, as it takes reading the source."""
+
+    typed_dict: Any = None
+    """Where the option's field is declared, if it is one."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return the option's words and its help."""
+        if not self.help and self.typed_dict is not None:
+            self.help = docs.of_fields(self.typed_dict).get(str(self.name), "")
+        return super().get_help_record(ctx)
+
+
+def _option(name: str, annotation: Any, text: str, typed_dict: Any = None) -> click.Option:
     word = name.replace("_", "-")
     kind = shell_type(annotation)
     if kind is click.BOOL:
-        return click.Option([f"--{word}/--no-{word}", name], default=None, help=text)
-    return click.Option([f"--{word}", name], type=kind, default=None, help=text, metavar=_metavar(annotation))
+        option = DerivedOption([f"--{word}/--no-{word}", name], default=None, help=text)
+    else:
+        option = DerivedOption([f"--{word}", name], type=kind, default=None, help=text, metavar=_metavar(annotation))
+    option.typed_dict = typed_dict
+    return option
 
 
 def _metavar(annotation: Any) -> str | None:

@@ -41,7 +41,9 @@ class Tables:
 
     def value(self, value: Any) -> None:
         """Print one result."""
-        if is_array(value):
+        if value in ([], {}):
+            click.echo("Nothing found.", err=True)
+        elif is_array(value):
             _rows(value, keep_empty=self._keep_empty)
         elif is_object(value):
             _object(value)
@@ -65,8 +67,6 @@ def note_rest(page: Page[Any]) -> None:
     if page.next_query is not None:
         whole = f" of {page.count:,}" if page.count is not None else ""
         click.echo(f"{len(page):,}{whole} shown; --all reads every page.", err=True)
-    elif not page.results:
-        click.echo("Nothing found.", err=True)
 
 
 def _rows(

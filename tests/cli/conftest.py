@@ -23,6 +23,7 @@ from segops_admin.emulator import Emulator
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 30
+AT_ONCE = 8
 NO_KEYRING = "keyring.backends.fail.Keyring"
 
 
@@ -59,6 +60,8 @@ class Shell:
     environment: dict
     forker: str
     """The socket of the process that starts commands; see forker.py."""
+    tenant: str
+    """The workspace's slug."""
 
     def start(self, *words, **options):
         """Start a command from nothing, as a user does."""
@@ -70,8 +73,12 @@ class Shell:
         return self._started(words, stdin).ended()
 
     def together(self, *commands):
-        """Run several commands at the same time."""
-        return [running.ended() for running in [self._started(words) for words in commands]]
+        """Run several commands, some at the same time."""
+        ended = []
+        for first in range(0, len(commands), AT_ONCE):
+            started = [self._started(words) for words in commands[first : first + AT_ONCE]]
+            ended += [running.ended() for running in started]
+        return ended
 
     def on_terminal(self, *words, columns=100, typed=b""):
         """Run with stdin, stdout and stderr on a terminal; what it shows is in `out`. typed: at the keyboard."""
@@ -171,10 +178,18 @@ def forker(tmp_path_factory):
 def shell(cli_emulator, forker, tmp_path):
     """The command with the key of a fresh workspace, and no profiles but those the test makes."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("SEGOPS_", "NO_COLOR"))}
-    key = cli_emulator.create_tenant().api_key
+    tenant = cli_emulator.create_tenant()
     home = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "config"), "PYTHON_KEYRING_BACKEND": NO_KEYRING}
     return Shell(
-        {**inherited, **home, "TERM": "xterm", "SEGOPS_API_URL": cli_emulator.base_url, "SEGOPS_API_KEY": key}, forker
+        {
+            **inherited,
+            **home,
+            "TERM": "xterm",
+            "SEGOPS_API_URL": cli_emulator.base_url,
+            "SEGOPS_API_KEY": tenant.api_key,
+        },
+        forker,
+        tenant.slug,
     )
 
 

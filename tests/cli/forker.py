@@ -6,6 +6,7 @@ Each connection brings arguments, environment and the three standard files, and 
 a short command costs is its imports; the tests of start-up and of Ctrl-C start theirs from nothing.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -13,7 +14,17 @@ import signal
 import socket
 import sys
 
-PRELOADED = ["aiohttp", "cattrs.gen", "rich.console", "rich.table", "rich.status", "yaml", "jmespath", "click.testing"]
+PRELOADED = [
+    "aiohttp",
+    "anyio._backends._asyncio",
+    "cattrs.gen",
+    "rich.console",
+    "rich.table",
+    "rich.status",
+    "yaml",
+    "jmespath",
+    "click.testing",
+]
 OWN = ["cli.app", "cli.perform", "cli.tables", "cli.whoami", "sync.portal", "client"]
 RESOURCES = ["activations", "analytics", "pages", "product_segments", "products", "queries", "schemas", "segments"]
 
@@ -63,6 +74,9 @@ if __name__ == "__main__":
         importlib.import_module(name)
     for name in [*OWN, *(f"resources.{resource}" for resource in RESOURCES)]:
         importlib.import_module(f"segops_admin.{name}")
+    importlib.import_module("segops_admin.records.wire").converter()
+    importlib.import_module("segops_admin.cli.surface").namespaces()
+    gc.freeze()  # what is shared stays shared
     words = serve(sys.argv[1])
     from segops_admin.cli import main
 
