@@ -1,8 +1,7 @@
 """Waiting for work that goes on at the server: one loop of looks, with waits that grow and an end.
 
 Called by the `…_and_wait` methods, which say how to look and how to tell the end. Giving up waiting does not stop the
-work.
-Source: segops-api.md 6 [inferred] for the classes of status and the pace.
+work. Source: segops-api.md 6 [inferred] for the classes of status and the pace.
 """
 
 from __future__ import annotations

@@ -29,9 +29,8 @@ MAX_DEPTH = 250
 def encode(body: Any) -> bytes:
     """Write a request body as JSON; bytes are taken as JSON already.
 
-    Dates, UUIDs, decimals, records and `dsl` definitions are written as their JSON form. Raises SegOpsInputError,
-    with the
-    place, for what has none: bytes, sets, unknown objects, NaN, integers beyond 64 bits, keys that are no text.
+    Dates, UUIDs, decimals, records and `dsl` definitions are written as their JSON form. Raises SegOpsInputError, with
+    the place, for what has none: bytes, sets, unknown objects, NaN, integers beyond 64 bits, keys that are no text.
     """
     if isinstance(body, bytes):
         return body

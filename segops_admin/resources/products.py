@@ -113,9 +113,8 @@ class AsyncProducts(AsyncCollection[Product]):
         """Create or update products by sku, in flat memory, and return what became of the rows.
 
         rows: flat; every key besides `sku` and `name` becomes product data. A list that fits in one chunk is one
-        request;
-        any iterable, async iterable, pandas or polars frame, Arrow table, or path to .csv, .tsv, .jsonl (or .gz),
-        .parquet.
+        request; any iterable, async iterable, pandas or polars frame, Arrow table, or path to .csv, .tsv, .jsonl (or
+        .gz), .parquet.
         chunk_size, max_bytes: the most rows and bytes of one request. concurrency: most requests at once; a server that
         objects or slows down gets fewer.
         journal: a file that makes the import resumable after any end: call again with the same rows and options.
@@ -264,8 +263,8 @@ class AsyncProducts(AsyncCollection[Product]):
         the suggestion as it is. schema: fields to define; None takes the suggestion.
         timeout: seconds for everything.
         Raises SegOpsInputError, before anything is sent, for a file that cannot be imported: missing, a directory,
-        empty, a
-        header without rows, not UTF-8 (with line and byte), above 100,000 rows. Raises SegOpsJobError when it fails.
+        empty, a header without rows, not UTF-8 (with line and byte), above 100,000 rows. Raises SegOpsJobError when it
+        fails.
         Source: segops-api.md 11.4 [docs].
         """
         name, data = read_catalogue(source)

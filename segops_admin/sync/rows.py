@@ -1,9 +1,8 @@
 """The caller's rows, read in the caller's own thread while its blocking call waits.
 
 On the portal's thread a database cursor may refuse to work, a slow generator would hold up every other call, and one
-that
-uses the blocking client itself would wait for its own thread. So the import asks for the next batch, and the thread
-that waits for the import fetches it. A hop per batch, not per row.
+that uses the blocking client itself would wait for its own thread. So the import asks for the next batch, and the
+thread that waits for the import fetches it. A hop per batch, not per row.
 """
 
 from __future__ import annotations
