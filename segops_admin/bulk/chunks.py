@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -86,13 +86,13 @@ def _chunk(places: Sequence[int], products: Sequence[Mapping[str, Any]]) -> Chun
 def cut(batch: list[Any], first: int, max_bytes: int) -> Iterator[Chunk]:
     """Make the chunks of a batch: one, or more where its body would exceed `max_bytes`."""
     chosen = _choose(batch, first)
-    body = _encoded_whole(list(chosen.products.values()))
+    body = _encoded_whole(chosen.products)
     if body is not None and len(body) <= max_bytes:
         yield Chunk(
             first=first,
             rows=len(batch),
             places=chosen.places,
-            skus=frozenset(chosen.products),
+            skus=frozenset(chosen.skus),
             body=body,
             refused=chosen.refused,
             replaced=chosen.replaced,
@@ -106,24 +106,24 @@ class _Chosen:
     """The rows of a batch to send: those that are mappings with a sku, of each sku the last."""
 
     places: Sequence[int]
-    products: dict[str, Mapping[str, Any]]
-    """By sku, in the order of `places`."""
+    skus: Collection[str]
+    products: Sequence[Mapping[str, Any]]
     refused: list[FailedRow] = attrs.field(factory=list[FailedRow])
     replaced: int = 0
 
 
 def _choose(batch: list[Any], first: int) -> _Chosen:
     try:
-        latest: dict[str, Any] = {row["sku"]: row for row in batch}
+        skus = {row["sku"] for row in batch}
     except (KeyError, TypeError, IndexError):
         return _choose_one_by_one(batch, first)
-    if len(latest) == len(batch) and set(map(type, latest)) <= {str} and "" not in latest:
-        return _Chosen(range(first, first + len(batch)), latest)
+    if len(skus) == len(batch) and set(map(type, skus)) <= {str} and "" not in skus:
+        return _Chosen(range(first, first + len(batch)), skus, batch)
     return _choose_one_by_one(batch, first)
 
 
 def _choose_one_by_one(batch: list[Any], first: int) -> _Chosen:
-    chosen: dict[str, tuple[int, Mapping[str, Any]]] = {}
+    latest: dict[str, tuple[int, Mapping[str, Any]]] = {}
     refused: list[FailedRow] = []
     replaced = 0
     for place, row in enumerate(batch, first):
@@ -131,10 +131,10 @@ def _choose_one_by_one(batch: list[Any], first: int) -> _Chosen:
         if problem is not None:
             refused.append(FailedRow(index=place, sku=None, reason=problem))
             continue
-        replaced += chosen.pop(str(row["sku"]), None) is not None
-        chosen[str(row["sku"])] = (place, row)
-    places = [place for place, _ in chosen.values()]
-    return _Chosen(places, {sku: row for sku, (_, row) in chosen.items()}, refused, replaced)
+        replaced += latest.pop(str(row["sku"]), None) is not None
+        latest[str(row["sku"])] = (place, row)
+    places, products = [place for place, _ in latest.values()], [row for _, row in latest.values()]
+    return _Chosen(places, latest, products, refused, replaced)
 
 
 def _problem(row: Any) -> str | None:
@@ -159,7 +159,8 @@ def _encoded_whole(products: Sequence[Any]) -> bytes | None:
 def _cut_row_by_row(batch: list[Any], first: int, chosen: _Chosen, max_bytes: int) -> Iterator[Chunk]:
     groups: list[list[tuple[int, str, bytes]]] = [[]]
     size = 0
-    for place, (sku, product) in zip(chosen.places, chosen.products.items(), strict=True):
+    for place, product in zip(chosen.places, chosen.products, strict=True):
+        sku = str(product["sku"])
         try:
             encoded = codec.encode(product)
         except SegOpsInputError as error:

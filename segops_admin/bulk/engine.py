@@ -61,6 +61,8 @@ class ChunkStream:
         self._reading = self._read()
         self._window = Window(options.concurrency)
         self._in_flight: dict[asyncio.Task[ChunkResult], Chunk] = {}
+        self._skus_in_flight: set[str] = set()
+        self._landed: asyncio.Queue[asyncio.Task[ChunkResult]] = asyncio.Queue()
         self._held_back: Chunk | None = None
         self._has_more = True
         self._finished: deque[ChunkResult] = deque()
@@ -117,7 +119,7 @@ class ChunkStream:
                 break
             if not self._in_flight:
                 return None
-            await self._wait_for_one()
+            self._take_in(await self._landed.get())
         return self._finished.popleft()
 
     async def _open(self) -> Sender:
@@ -155,14 +157,17 @@ class ChunkStream:
                 if self._journal is not None:
                     self._journal.check_all_found()
                 return
-            if any(not chunk.skus.isdisjoint(other.skus) for other in self._in_flight.values()):
+            if not chunk.skus.isdisjoint(self._skus_in_flight):
                 self._held_back = chunk
                 return
             known = await self._journal.find(chunk) if self._journal is not None else None
             if known is not None:
                 self._finished.append(known)
                 return
-            self._in_flight[asyncio.create_task(self._bring_in(sender, chunk))] = chunk
+            task = asyncio.create_task(self._bring_in(sender, chunk))
+            task.add_done_callback(self._landed.put_nowait)
+            self._in_flight[task] = chunk
+            self._skus_in_flight |= chunk.skus
 
     async def _bring_in(self, sender: Sender, chunk: Chunk) -> ChunkResult:
         result = await sender.store(chunk)
@@ -170,15 +175,20 @@ class ChunkStream:
             await self._journal.record(chunk, result)
         return result
 
-    async def _wait_for_one(self) -> None:
-        done, _ = await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            del self._in_flight[task]
-        failures = [error for task in done if (error := task.exception()) is not None]
-        self._finished.extend(task.result() for task in done if task.exception() is None)
-        if failures:
-            self.tally.add_all(self._finished)
-            raise self._stopped(failures[0]) from failures[0]
+    def _take_in(self, task: asyncio.Task[ChunkResult]) -> None:
+        """Keep what a chunk came to; raise what stops the import, once all that has landed with it is counted."""
+        self._skus_in_flight -= self._in_flight.pop(task).skus
+        error = task.exception()
+        if error is None:
+            self._finished.append(task.result())
+            return
+        while not self._landed.empty():
+            other = self._landed.get_nowait()
+            del self._in_flight[other]
+            if other.exception() is None:
+                self._finished.append(other.result())
+        self.tally.add_all(self._finished)
+        raise self._stopped(error) from error
 
     def _stopped(self, error: BaseException) -> BaseException:
         """Say of what ends an import how far it came."""

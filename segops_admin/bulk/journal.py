@@ -2,8 +2,8 @@
 
 SQLite in WAL mode with `synchronous=FULL`: what `record` has returned survives kill -9 and power loss. A row per
 finished chunk, found by the place of its first row and compared by its key, which stands for its content. Finished
-chunks are not a prefix of the source, so nothing is resumed by offset. Written on a thread; acknowledgements that
-arrive together share one commit.
+chunks are not a prefix of the source, so nothing is resumed by offset. Written on a thread of its own;
+acknowledgements that arrive together share one commit.
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import uuid
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from queue import SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -21,6 +24,9 @@ from ..errors import SegOpsInputError
 from ..records.bulk import ChunkResult, FailedRow
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
     from .chunks import Chunk
 
 APPLICATION_ID = 0x5E60B5
@@ -43,36 +49,30 @@ class JournalError(Exception):
 class Journal:
     """The acknowledged chunks of one import."""
 
-    def __init__(
-        self, connection: sqlite3.Connection, thread: ThreadPoolExecutor, identity: str, known: set[int]
-    ) -> None:
+    def __init__(self, connection: sqlite3.Connection, identity: str, known: set[int]) -> None:
         self.identity = identity
         """Names the import in the keys of its chunks, the same over all its runs."""
-        self._connection = connection
-        self._thread = thread
         self._known = known
-        self._pending: list[tuple[Any, ...]] = []
-        self._turn = asyncio.Lock()
-        self._failure: JournalError | None = None
+        self._errands: SimpleQueue[Errand] = SimpleQueue()
+        thread = Thread(target=_serve, args=(connection, self._errands), name="segops-journal", daemon=True)
+        thread.start()
 
     @classmethod
     async def open(cls, path: str | Path, options: dict[str, Any]) -> Journal:
         """Open a journal, or begin one. Raises SegOpsInputError for one of another import, in use, or damaged."""
-        thread = ThreadPoolExecutor(1, "segops-journal")
+        opening = asyncio.ensure_future(asyncio.to_thread(_open, Path(path), options))
         try:
-            connection, identity, known = await _run(thread, _open, Path(path), options)
-        except BaseException:
-            thread.shutdown(wait=False)
+            return cls(*await asyncio.shield(opening))
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_unused)
             raise
-        return cls(connection, thread, identity, known)
 
     async def find(self, chunk: Chunk) -> ChunkResult | None:
         """Return what became of a chunk in an earlier run, or None; refuse rows that are others than then."""
         if chunk.first not in self._known:
             return None
         self._known.discard(chunk.first)
-        row = await _run(self._thread, _find, self._connection, chunk.first)
-        rows, key, created, updated, stored, skipped, failed = row
+        rows, key, created, updated, stored, skipped, failed = await self._ask(partial(_find, first=chunk.first))
         if (rows, key) != (chunk.rows, chunk.key(self.identity)):
             raise SegOpsInputError(
                 f"The journal is of other rows: from row {chunk.first} on they differ from those it has as stored. "
@@ -102,35 +102,80 @@ class Journal:
         failed = orjson.dumps([(row.index, row.sku, row.reason) for row in result.failed]).decode()
         key = chunk.key(self.identity)
         figures = (result.created, result.updated, result.stored, result.skipped)
-        self._pending.append((chunk.first, chunk.rows, key, *figures, failed))
-        async with self._turn:
-            if self._failure is not None:
-                raise self._failure
-            if self._pending:  # unless who had the turn before took ours along
-                rows, self._pending = self._pending, []
-                await asyncio.shield(self._write(rows))
+        await self._ask(partial(_insert, row=(chunk.first, chunk.rows, key, *figures, failed)))
 
     async def close(self) -> None:
         """Close the file, after what is being written, even where the caller is being cancelled."""
-        closed = self._thread.submit(self._connection.close)
-        self._thread.shutdown(wait=False)
-        await asyncio.shield(asyncio.wrap_future(closed))
+        await self._ask(None)
 
-    async def _write(self, rows: list[tuple[Any, ...]]) -> None:
+    def abandon(self) -> None:
+        """Close the file as soon as may be, without waiting."""
+        self._errands.put(Errand(None, None, None))
+
+    async def _ask(self, work: Work | None) -> Any:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Any] = loop.create_future()
+        self._errands.put(Errand(work, loop, answer))
+        return await answer
+
+
+Work: TypeAlias = "Callable[[sqlite3.Connection], Any]"
+
+
+class Errand(NamedTuple):
+    """What the journal's thread is asked to do, and where its answer goes."""
+
+    work: Work | None
+    """None closes the file."""
+    loop: asyncio.AbstractEventLoop | None
+    answer: asyncio.Future[Any] | None
+
+    def settle(self, result: Any) -> None:
+        """Give the answer; an asker who was cancelled, or whose loop is gone, takes none."""
+        if self.loop is not None and self.answer is not None:
+            with suppress(RuntimeError):
+                self.loop.call_soon_threadsafe(_give, self.answer, result)
+
+
+def _give(answer: asyncio.Future[Any], result: Any) -> None:
+    if answer.done():
+        return
+    if isinstance(result, Exception):
+        answer.set_exception(result)
+    else:
+        answer.set_result(result)
+
+
+def _serve(connection: sqlite3.Connection, errands: SimpleQueue[Errand]) -> None:
+    """Do errands until one closes the file, all that wait together in one commit; what fails once stays so."""
+    failure: JournalError | None = None
+    while True:
+        waiting = [errands.get(), *(errands.get_nowait() for _ in range(errands.qsize()))]
+        works = [errand.work for errand in waiting if errand.work is not None]
+        results: list[Any] = []
         try:
-            await _run(self._thread, _insert, self._connection, rows)
+            if failure is None:
+                with connection:
+                    results = [work(connection) for work in works]
         except sqlite3.Error as error:
-            self._failure = JournalError(f"The journal could not be written: {error}.")
-            raise self._failure from error
+            failure = JournalError(f"The journal could not be written: {error}.")
+            failure.__cause__ = error
+        if len(works) < len(waiting):
+            connection.close()
+        answers = iter(results)
+        for errand in waiting:
+            errand.settle(None if errand.work is None else failure or next(answers))
+        if len(works) < len(waiting):
+            return
 
 
-async def _run(thread: ThreadPoolExecutor, function: Any, *arguments: Any) -> Any:
-    return await asyncio.get_running_loop().run_in_executor(thread, function, *arguments)
+def _close_unused(opening: asyncio.Future[tuple[sqlite3.Connection, str, set[int]]]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result()[0].close()
 
 
-def _insert(connection: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> None:
-    with connection:
-        connection.executemany("INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+def _insert(connection: sqlite3.Connection, row: tuple[Any, ...]) -> None:
+    connection.execute("INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
 
 def _find(connection: sqlite3.Connection, first: int) -> tuple[Any, ...]:

@@ -1,8 +1,8 @@
 """How many chunks may be in flight: additive increase, multiplicative decrease (AIMD), as TCP does it.
 
-Success widens the window: by one each time until the server first objects, then by one per windowful. A 429, a 503, a
-lost connection or a latency far above the usual one halves it, at most once per round trip. Pure arithmetic over a
-clock value; who sends asks for a turn.
+It begins as wide as the caller allows. A 429, a 503, a lost connection or a latency far above the usual one halves it,
+at most once per round trip; success widens it again, by one per windowful. Pure arithmetic over a clock value; who
+sends asks for a turn.
 """
 
 from __future__ import annotations
@@ -24,9 +24,8 @@ class Window:
     """The present bound on chunks in flight, between 1 and `most`."""
 
     def __init__(self, most: int) -> None:
-        self._most = most
-        self._size = float(min(2, most))
-        self._has_narrowed = False
+        self._most = float(most)
+        self._size = self._most
         self._quickest_s = float("inf")
         self._calm_until = 0.0
         self._taken = 0
@@ -56,13 +55,11 @@ class Window:
         if took_s > max(FAR_ABOVE * self._quickest_s, self._quickest_s + FAR_ABOVE_S):
             self.narrow(now, took_s)
             return
-        step = 1.0 / self._size if self._has_narrowed else 1.0
-        self._size = min(self._size + step, float(self._most))
+        self._size = min(self._size + 1.0 / self._size, self._most)
 
     def narrow(self, now: float, took_s: float) -> None:
         """Take note of an objection; further ones within one round trip are the same objection."""
         if now < self._calm_until:
             return
-        self._has_narrowed = True
         self._calm_until = now + took_s
         self._size = max(1.0, self._size * NARROWER)
