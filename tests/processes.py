@@ -32,9 +32,9 @@ def said(stderr):
     return _SLOW_STEP.sub("", stderr)
 
 
-def script(code, *, timeout=30, **environment):
+def script(code, *arguments, timeout=30, **environment):
     """Run a piece of code; see `run`."""
-    return run("-c", textwrap.dedent(code), timeout=timeout, **environment)
+    return run("-c", textwrap.dedent(code), *arguments, timeout=timeout, **environment)
 
 
 def start(code, **environment):

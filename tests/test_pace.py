@@ -230,6 +230,15 @@ def test_waiting_calls_go_in_the_order_they_came():
     assert 4.5 + quota.reserve(4.5) == 4.5
 
 
+def test_place_past_the_patience_is_left_to_others():
+    """A call that will give up before its turn must not use up the turn."""
+    quota = Quota(1, 10.0)
+    quota.reserve(0.0)
+
+    assert quota.reserve(4.0, patience_s=5.0) == 6.0
+    assert quota.reserve(5.0, patience_s=6.0) == 5.0
+
+
 async def test_quota_is_shared_by_the_copies_of_a_client(at_raw, raw):
     """It is the tenant's: a copy with other options has no second one."""
     clock = asyncio.get_running_loop().time

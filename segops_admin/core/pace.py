@@ -5,6 +5,7 @@ Pure arithmetic over a clock value; the retry loop does the sleeping. One `Pace`
 
 from __future__ import annotations
 
+import math
 import random
 import re
 import time
@@ -32,24 +33,28 @@ class Quota:
         self.window_s = window_s
         self._granted: deque[float] = deque(maxlen=count)
 
-    async def reserve_s(self) -> float:
-        """Take the next place; return the seconds until it begins."""
-        return self.reserve(time.monotonic())
+    async def reserve_s(self, patience_s: float) -> float:
+        """Take the next place, if it begins within `patience_s`; return the seconds until it does."""
+        return self.reserve(time.monotonic(), patience_s)
 
-    def reserve(self, now: float) -> float:
-        """Take the next place after a clock value; return the seconds until it begins."""
+    def reserve(self, now: float, patience_s: float = math.inf) -> float:
+        """Take the next place after a clock value, as `reserve_s` does."""
         start = now
         if len(self._granted) == self.count:
             start = max(now, self._granted[0] + self.window_s)
-        self._granted.append(start)
+        if start - now < patience_s:
+            self._granted.append(start)
         return start - now
 
 
 class Limiter(Protocol):
-    """A quota: `Quota` here, or one shared with other processes."""
+    """A quota: `Quota` here, or one shared with other processes (`segops_admin.integrations.redis`)."""
 
-    async def reserve_s(self) -> float:
-        """Take the next place and return the seconds until it begins."""
+    async def reserve_s(self, patience_s: float) -> float:
+        """Take the next place and return the seconds until it begins; leave it where they are not below `patience_s`.
+
+        May itself wait for a place, and return 0.0 then.
+        """
         ...
 
 
@@ -93,9 +98,9 @@ class Pace:
         closed_s = self._closed_until - now
         return closed_s + random.uniform(0, STAGGER_S) if closed_s > 0 else 0.0  # noqa: S311 -- spreads load
 
-    async def quota_s(self) -> float:
-        """Take a place in the quota; return the seconds until it begins."""
-        return 0.0 if self._quota is None else await self._quota.reserve_s()
+    async def quota_s(self, patience_s: float) -> float:
+        """Take a place in the quota, if it begins within `patience_s`; return the seconds until it does."""
+        return 0.0 if self._quota is None else await self._quota.reserve_s(patience_s)
 
 
 def parse_rate_limit(rate_limit: str | float | Limiter | None) -> Limiter | None:

@@ -44,6 +44,8 @@ Refused = TypeVar("Refused", SegOpsApiError, SegOpsConnectionError, SegOpsTimeou
 NOT_ACTED_ON = frozenset({429, 503})
 SECONDS = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
 """A hint as an integer or a decimal; Python's own reader takes `1_0` and other digits too."""
+SHORT_WAIT_S = 0.01
+"""What asking a shared quota takes is not told as a wait."""
 HINT_JITTER = 0.1
 """Share of the server's hint that is added at random, so that a fleet does not wake together."""
 
@@ -218,7 +220,7 @@ def out_of_time(course: Course) -> SegOpsTimeoutError:
 
 
 async def _wait_for_turn(course: Course, pace: Pace, clock: Callable[[], float]) -> None:
-    wait_s = await pace.quota_s()
+    wait_s = await _place_in_quota(course, pace, clock)
     while wait_s > 0 or (wait_s := pace.gate_s(clock())) > 0:
         if clock() + wait_s >= course.deadline:
             course.last = course.last or f"our own quota or the server's asks for {wait_s:.1f} s of waiting"
@@ -229,6 +231,16 @@ async def _wait_for_turn(course: Course, pace: Pace, clock: Callable[[], float])
         course.tell("waiting", delay_s=wait_s, reason="rate limit")
         await asyncio.sleep(wait_s)
         wait_s = 0.0
+
+
+async def _place_in_quota(course: Course, pace: Pace, clock: Callable[[], float]) -> float:
+    """Take a place in our own quota and return the seconds until it begins; a shared one may itself have waited."""
+    asked = clock()
+    wait_s = await pace.quota_s(course.deadline - asked)
+    waited_s = clock() - asked
+    if waited_s > SHORT_WAIT_S:
+        course.waits_s.append(waited_s)
+    return wait_s
 
 
 async def _one_attempt(course: Course, attempt: Callable[[], Awaitable[Response]]) -> Response | SegOpsConnectionError:
