@@ -25,6 +25,14 @@ def nightly(session: nox.Session) -> None:
     session.run("pytest", "-m", "nightly or not nightly", "--timeout=900", *session.posargs)
 
 
+@nox.session(python="3.11")
+@nox.parametrize("target", ["codec", "paging", "webhook", "retry_after"])
+def fuzz(session: nox.Session, target: str) -> None:
+    """Feed bytes from outside to their readers, guided by coverage; `-- -max_total_time=3600` for longer."""
+    session.install("-e", ".", "atheris>=3.0")
+    session.run("python", "tests/fuzz/targets.py", target, *(session.posargs or ["-max_total_time=60"]))
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and format; change nothing."""
