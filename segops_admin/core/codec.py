@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import fields, is_dataclass
 from decimal import Decimal
+from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
 import attrs
 import orjson
 
 from ..errors import BODY_EXCERPT, SegOpsDecodeError, SegOpsInputError
-from ..records.base import is_object
+from ..records.base import is_array, is_object
 from ..records.wire import converter, is_record, parse
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from .response import Response
 
 T = TypeVar("T")
+
+PLAIN = frozenset({str, int, bool, type(None)})
+"""What a body is mostly made of, and what hides no number."""
 
 MAX_DEPTH = 250
 """Deepest nesting of a body: a little less than what orjson writes."""
@@ -41,9 +46,34 @@ def encode(body: Any) -> bytes:
         raise SegOpsInputError(f"The request cannot be written as JSON: {where} {why}.") from error
     # A number that JSON lacks is written as null without a word: worth a look only where there is a null at all. Sought
     # from the end, as that takes half the time.
-    if encoded.rfind(b"null") >= 0 and (trouble := _trouble(body, "body")) is not None:
-        raise SegOpsInputError(f"The request cannot be written as JSON: {trouble[0]} {trouble[1]}.")
+    if encoded.rfind(b"null") >= 0 and _hides_number(body):
+        where, why = _trouble(body, "body") or ("body", "holds a number that has no JSON form")
+        raise SegOpsInputError(f"The request cannot be written as JSON: {where} {why}.")
     return encoded
+
+
+def _hides_number(value: Any) -> bool:
+    """Return whether a body that could be written holds NaN or an infinity; quick, as many bodies hold a null."""
+    opened = value if isinstance(value, float) else _opened(value)
+    if isinstance(opened, float):
+        return not math.isfinite(opened)
+    items = opened.values() if is_object(opened) else opened if is_array(opened) else ()
+    return any(type(item) not in PLAIN and _hides_number(item) for item in items)
+
+
+def _opened(value: Any) -> Any:
+    """Return the dictionary, list or plain value that a value is written as; itself where it is none of ours to say."""
+    if isinstance(value, (dict, list)):
+        return value  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, tuple):
+        return list(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    if isinstance(value, Enum):
+        return value.value
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    with suppress(Exception):  # whatever it is, writing it tells
+        return _encode_other(value)
+    return value
 
 
 def _encode_other(value: Any) -> Any:
@@ -60,10 +90,12 @@ def _encode_other(value: Any) -> Any:
 
 
 def _number(value: Decimal) -> int | float:
+    if not value.is_finite():
+        raise TypeError("a number that JSON has no form for")
     if value.adjusted() < 20 and value == value.to_integral_value():
         return int(value)
     number = float(value)
-    if value.is_finite() and not math.isfinite(number):
+    if not math.isfinite(number):
         raise TypeError("too large for a number of JSON")
     return number
 
@@ -72,22 +104,20 @@ def _trouble(value: Any, where: str, depth: int = 0) -> tuple[str, str] | None:
     """Return the first place in a body that has no JSON form, and what is wrong with it."""
     if depth > MAX_DEPTH:
         return where[:BODY_EXCERPT] + "…", f"is nested more than {MAX_DEPTH} deep, or holds itself"
-    if not _is_finite(value):
-        return where, f"is {value}, a number that JSON has no form for"
-    if is_object(value):
-        strange = next((key for key in value if not isinstance(key, str)), None)  # pyright: ignore[reportUnnecessaryIsInstance]
+    opened = _opened(value)
+    if not _is_finite(opened):
+        return where, f"is {opened}, a number that JSON has no form for"
+    if is_object(opened):
+        strange = next((key for key in opened if not isinstance(key, str)), None)  # pyright: ignore[reportUnnecessaryIsInstance]
         if strange is not None:
             return where, f"has a key that is no text, {strange!r}"
-        return next(
-            (found for key, item in value.items() if (found := _trouble(item, f"{where}.{key}", depth + 1))), None
-        )
-    if isinstance(value, (list, tuple)):
-        items: list[Any] = list(value)  # pyright: ignore[reportUnknownArgumentType]
-        return next(
-            (found for at, item in enumerate(items) if (found := _trouble(item, f"{where}[{at}]", depth + 1))), None
-        )
-    why = _refusal(value)
-    return None if why is None else (where, f"is a {type(value).__name__}: {why}")
+        inner = [(f"{where}.{key}", item) for key, item in opened.items()]
+    elif is_array(opened):
+        inner = [(f"{where}[{at}]", item) for at, item in enumerate(opened)]
+    else:
+        why = _refusal(value)
+        return None if why is None else (where, f"is a {type(value).__name__}: {why}")
+    return next((found for place, item in inner if (found := _trouble(item, place, depth + 1))), None)
 
 
 def _is_finite(value: Any) -> bool:

@@ -31,7 +31,8 @@ with atheris.instrument_imports(include=["segops_admin", "cattrs", "email", "dat
 KINDS = [Segment, Product, ImportJob, QueryResult, GeneratedPage, SegmentRecomputed, dict, list[Segment]]
 NAMES = [
     "id", "job_id", "export_id", "name", "results", "members", "items", "count", "next", "next_cursor", "previous",
-    "cursor", "status", "definition", "created_at", "computed_at", "event", "segment_id", "mentioned_brands", "detail", "errors",
+    "cursor", "status", "definition", "created_at", "computed_at", "event", "segment_id", "mentioned_brands", "detail",
+    "errors",
 ]  # fmt: skip
 SCALARS = [
     None, True, 0, -1, 2**63, 1.5, "", "12", "2026-06-11T07:45:10Z", "2026-06-11T07:45:10.1234567+25:00", "?page=2",
