@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
 
+from .border import PROGRAM
 from .masking import keep_secret
 
 if TYPE_CHECKING:
@@ -98,4 +99,10 @@ def _keep_columns(ctx: click.Context, param: click.Parameter, value: str | None)
 
 
 def _keep_key(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value is not None and not ctx.resilient_parsing:  # which is how completion reads words
+        click.echo(
+            "Warning: --api-key shows the key in the list of processes and the shell's history. "
+            f"Better: `{PROGRAM} login`, or SEGOPS_API_KEY.",
+            err=True,
+        )
     _keep(ctx, param, keep_secret(value) if value is not None else None)

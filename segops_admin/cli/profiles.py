@@ -42,11 +42,6 @@ class Credentials(NamedTuple):
 def credentials(wanted: Settings) -> Credentials:
     """Return the key and root to use; options first, then the environment, then a profile."""
     if wanted.api_key is not None:
-        click.echo(
-            "Warning: --api-key shows the key in the list of processes and the shell's history. "
-            f"Better: `{PROGRAM} login`, or SEGOPS_API_KEY.",
-            err=True,
-        )
         return Credentials(wanted.api_key, None, "--api-key")
     named = wanted.profile or os.environ.get("SEGOPS_PROFILE")
     if os.environ.get("SEGOPS_API_KEY"):
