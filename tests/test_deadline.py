@@ -12,10 +12,12 @@ import time
 
 import pytest
 from anyio import to_thread
-from rawserver import HANG, reply
+from bulk.kit import rows, took
+from rawserver import CLOSE, HANG, reply
 
 import segops_admin
 from segops_admin import (
+    BulkUpsertError,
     SegOpsAdmin,
     SegOpsConfigError,
     SegOpsError,
@@ -269,3 +271,22 @@ def test_scope_of_no_time_at_all_is_refused(seconds):
     """None does not silently mean for ever."""
     with pytest.raises(SegOpsConfigError, match="seconds"), segops_admin.deadline(seconds):
         pass
+
+
+@pytest.mark.parametrize("answer", [reply(503, retry_after=0), CLOSE, reply(429, retry_after=0)])
+async def test_deadline_around_an_import_ends_its_patience(at_raw, raw, in_time, answer):
+    """A server that is away is waited for as long as there is time, and no longer."""
+    raw.script(answer)
+    with segops_admin.deadline(0.4), in_time(0.4, BulkUpsertError):
+        await at_raw(max_retries=1000, timeout=30).products.bulk_upsert(rows(30), chunk_size=10)
+
+
+async def test_deadline_before_a_place_in_our_quota_is_told_at_once(at_raw, raw, in_time):
+    """The next place is an hour away."""
+    raw.script(took)
+    segops = at_raw(rate_limit="1/hour")
+    with segops_admin.deadline(20), in_time(0, BulkUpsertError) as caught:
+        await segops.products.bulk_upsert(rows(30), chunk_size=10, concurrency=1)
+
+    assert isinstance(caught.value.__cause__, SegOpsTimeoutError)
+    assert caught.value.result.stored == 10

@@ -64,24 +64,24 @@ async def test_budget_is_shared_by_the_copies_of_a_client(at_raw, raw):
 def test_gate_holds_until_the_servers_time_and_lets_out_one_by_one():
     """Calls that wake together are throttled together: jitter only adds, over the stagger."""
     pace = Pace()
-    pace.close_gate(1010.0)
-    waits = sorted(pace.gate_s(1000.0) for _ in range(1000))
+    pace.gate.close(1010.0)
+    waits = sorted(pace.gate.wait_s(1000.0) for _ in range(1000))
     gaps = [late - early for early, late in itertools.pairwise(waits)]
 
     assert waits[0] >= 10.0
     assert waits[-1] <= 10.0 + STAGGER_S
     assert waits[-1] - waits[0] > 0.9 * STAGGER_S
     assert max(gaps) < 0.1 * STAGGER_S
-    assert pace.gate_s(1010.0) == 0.0
+    assert pace.gate.wait_s(1010.0) == 0.0
 
 
 def test_later_end_of_the_gate_wins():
     """Two calls are throttled at once: the longer hint is the server's word."""
     pace = Pace()
-    pace.close_gate(1010.0)
-    pace.close_gate(1005.0)
+    pace.gate.close(1010.0)
+    pace.gate.close(1005.0)
 
-    assert pace.gate_s(1000.0) >= 10.0
+    assert pace.gate.wait_s(1000.0) >= 10.0
 
 
 async def test_throttled_call_holds_all_calls_of_the_client(at_raw, raw):

@@ -78,7 +78,7 @@ def _chunk(places: Sequence[int], products: Sequence[Mapping[str, Any]]) -> Chun
         first=places[0] if places else 0,
         rows=len(places),
         places=places,
-        skus=frozenset([str(product["sku"]) for product in products]),
+        skus=frozenset([sku_of(product) for product in products]),
         body=_body([codec.encode(product) for product in products]),
     )
 
@@ -115,9 +115,11 @@ class _Chosen:
 def _choose(batch: list[Any], first: int) -> _Chosen:
     try:
         skus = {row["sku"] for row in batch}
+        joined = "\0".join(skus)  # refuses what is no text
     except (KeyError, TypeError, IndexError):
         return _choose_one_by_one(batch, first)
-    if len(skus) == len(batch) and set(map(type, skus)) <= {str} and "" not in skus:
+    is_plain = joined.split() == [joined] or all(sku == sku.strip() for sku in skus)
+    if is_plain and len(skus) == len(batch) and "" not in skus:
         return _Chosen(range(first, first + len(batch)), skus, batch)
     return _choose_one_by_one(batch, first)
 
@@ -131,10 +133,15 @@ def _choose_one_by_one(batch: list[Any], first: int) -> _Chosen:
         if problem is not None:
             refused.append(FailedRow(index=place, sku=None, reason=problem))
             continue
-        replaced += latest.pop(str(row["sku"]), None) is not None
-        latest[str(row["sku"])] = (place, row)
+        replaced += latest.pop(sku_of(row), None) is not None
+        latest[sku_of(row)] = (place, row)
     places, products = [place for place, _ in latest.values()], [row for _, row in latest.values()]
     return _Chosen(places, latest, products, refused, replaced)
+
+
+def sku_of(product: Mapping[str, Any]) -> str:
+    """Return what the server knows a row by: an integer is text to it, and spaces around are not looked at."""
+    return str(product["sku"]).strip()
 
 
 def _problem(row: Any) -> str | None:
@@ -143,8 +150,10 @@ def _problem(row: Any) -> str | None:
     if not isinstance(row, Mapping):
         return f"a row must be a dictionary, not {type(row).__name__}"
     sku = cast("Mapping[str, Any]", row).get("sku")
-    if isinstance(sku, bool) or not isinstance(sku, (str, int)) or not str(sku).strip():
+    if sku is None or (isinstance(sku, str) and not sku.strip()):
         return "sku is required"
+    if isinstance(sku, bool) or not isinstance(sku, (str, int)):
+        return f"sku must be text or an integer, not {sku!r:.50}"
     return None
 
 
@@ -160,7 +169,7 @@ def _cut_row_by_row(batch: list[Any], first: int, chosen: _Chosen, max_bytes: in
     groups: list[list[tuple[int, str, bytes]]] = [[]]
     size = 0
     for place, product in zip(chosen.places, chosen.products, strict=True):
-        sku = str(product["sku"])
+        sku = sku_of(product)
         try:
             encoded = codec.encode(product)
         except SegOpsInputError as error:

@@ -10,6 +10,7 @@ import asyncio
 import uuid
 from collections import deque
 from contextlib import aclosing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -26,7 +27,8 @@ from .window import Window
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
-    from pathlib import Path
+
+    from typing_extensions import Self
 
     from ..core.call import Caller
     from ..records.bulk import BulkUpsertResult, ChunkResult
@@ -43,6 +45,7 @@ class Options:
     journal: str | Path | None = None
     errors_path: str | Path | None = None
     idempotency_key: str | None = None
+    stop_on_failure: bool = False
 
     def __attrs_post_init__(self) -> None:
         for name in ("chunk_size", "max_bytes", "concurrency"):
@@ -63,7 +66,7 @@ class ChunkStream:
         self._in_flight: dict[asyncio.Task[ChunkResult], Chunk] = {}
         self._skus_in_flight: set[str] = set()
         self._landed: asyncio.Queue[asyncio.Task[ChunkResult]] = asyncio.Queue()
-        self._held_back: Chunk | None = None
+        self._ahead: deque[tuple[Chunk, ChunkResult | None]] = deque()
         self._has_more = True
         self._finished: deque[ChunkResult] = deque()
         self._journal: Journal | None = None
@@ -77,14 +80,35 @@ class ChunkStream:
     async def __anext__(self) -> ChunkResult:
         try:
             result = await self._next()
+            if result is not None:
+                self._count(result)
         except BaseException:
             await self.aclose()
             raise
         if result is None:
             await self.aclose()
             raise StopAsyncIteration
-        self.tally.add(result)
         return result
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        journal = getattr(self, "_journal", None)
+        if journal is not None and not self._closed:
+            journal.abandon()
+
+    def check(self, chunk: ChunkResult) -> None:
+        """Raise BulkUpsertError for a refused row where the import is to stop at one."""
+        if self._options.stop_on_failure and chunk.failed:
+            row = chunk.failed[0]
+            self.tally.add_all(self._finished)
+            raise BulkUpsertError(
+                f"Row {row.index} (sku {row.sku}) was not stored: {row.reason}.", result=self.tally.result()
+            )
 
     def result(self) -> BulkUpsertResult:
         """Return the figures over the chunks told of so far."""
@@ -105,9 +129,17 @@ class ChunkStream:
                 await asyncio.wait(tasks)
             await self._reading.aclose()
         finally:  # a cancelled scope cancels every await in it: what must happen does not hang on one
-            self.tally.close()
-            if self._journal is not None:
-                await self._journal.close()
+            try:
+                self.tally.close()
+            finally:
+                if self._journal is not None:
+                    await self._journal.close()
+
+    def _count(self, result: ChunkResult) -> None:
+        try:
+            self.tally.add(result)
+        except SegOpsInputError as error:  # its refused rows cannot be written down
+            raise self._stopped(error) from error
 
     async def _next(self) -> ChunkResult | None:
         if self._closed:
@@ -127,16 +159,40 @@ class ChunkStream:
         identity = options.idempotency_key or str(uuid.uuid4())
         if options.journal is not None:
             facts = {name: getattr(options, name) for name in ("chunk_size", "max_bytes")}
+            config = self._call.config
             try:
-                self._journal = await Journal.open(options.journal, {**facts, "root": self._call.config.base_url})
+                self._journal = await Journal.open(
+                    options.journal, {**facts, "root": config.base_url}, config.api_key, options.idempotency_key
+                )
             except JournalError as error:
                 raise self._stopped(error) from error
             identity = self._journal.identity
+            await self._recognise(self._journal)
         self.tally.open()
-        is_one_request = is_array(self._rows) and len(self._rows) <= options.chunk_size
-        only_key = options.idempotency_key if is_one_request else None
-        self._sender = Sender.over(self._call, self._window, identity, only_key)
+        self._sender = Sender.over(self._call, self._window, identity)
         return self._sender
+
+    async def _recognise(self, journal: Journal) -> None:
+        """Hold the source to the journal before anything is sent: read on to the first chunk that it has as stored.
+
+        Those before it were in flight when the earlier run ended, so they are no more than its concurrency.
+        """
+        is_known = not journal.has_more
+        while not is_known and (chunk := await self._chunk()) is not None:
+            known = await journal.find(chunk)
+            self._ahead.append((chunk, known))
+            is_known = known is not None
+        if not is_known:
+            journal.check_all_found()
+
+    async def _chunk(self) -> Chunk | None:
+        """Return the next chunk of the source; what stops a file half way says how far the import came."""
+        try:
+            return await anext(self._reading, None)
+        except SegOpsInputError as error:
+            if self.tally.is_empty or not isinstance(self._rows, (str, Path)):
+                raise
+            raise self._stopped(error) from error
 
     async def _read(self) -> AsyncGenerator[Chunk, None]:
         first = 0
@@ -150,28 +206,39 @@ class ChunkStream:
     async def _fill(self, sender: Sender) -> None:
         """Start chunks while the window allows and no chunk in flight shares a sku with the next one."""
         while self._has_more and len(self._in_flight) < self._window.size and not self._finished:
-            chunk = self._held_back or await anext(self._reading, None)
-            self._held_back = None
-            if chunk is None:
+            following = await self._following()
+            if following is None:
                 self._has_more = False
-                if self._journal is not None:
-                    self._journal.check_all_found()
                 return
-            if not chunk.skus.isdisjoint(self._skus_in_flight):
-                self._held_back = chunk
-                return
-            known = await self._journal.find(chunk) if self._journal is not None else None
+            chunk, known = following
             if known is not None:
                 self._finished.append(known)
+                return
+            if not chunk.skus.isdisjoint(self._skus_in_flight):
+                self._ahead.appendleft(following)
                 return
             task = asyncio.create_task(self._bring_in(sender, chunk))
             task.add_done_callback(self._landed.put_nowait)
             self._in_flight[task] = chunk
             self._skus_in_flight |= chunk.skus
 
+    async def _following(self) -> tuple[Chunk, ChunkResult | None] | None:
+        """Return the next chunk and what the journal has of it; None at the end of the source."""
+        if self._ahead:
+            return self._ahead.popleft()
+        chunk = await self._chunk()
+        if self._journal is None:
+            return None if chunk is None else (chunk, None)
+        if chunk is None:
+            self._journal.check_all_found()
+            return None
+        return chunk, await self._journal.find(chunk)
+
     async def _bring_in(self, sender: Sender, chunk: Chunk) -> ChunkResult:
-        result = await sender.store(chunk)
-        if self._journal is not None:
+        is_all = is_array(self._rows) and chunk.first == 0 and chunk.rows == len(self._rows)
+        result = await sender.store(chunk, self._options.idempotency_key if is_all else None)
+        # Whoever stops at a refused row mends it and calls again: that chunk is to be sent then.
+        if self._journal is not None and not (self._options.stop_on_failure and result.failed):
             await self._journal.record(chunk, result)
         return result
 
@@ -206,21 +273,11 @@ class ChunkStream:
         )
 
 
-async def bulk_upsert(
-    stream: ChunkStream,
-    on_progress: Callable[[BulkUpsertResult], Any] | None,
-    *,
-    stop_on_failure: bool,
-) -> BulkUpsertResult:
+async def bulk_upsert(stream: ChunkStream, on_progress: Callable[[BulkUpsertResult], Any] | None) -> BulkUpsertResult:
     """Bring all rows in and return the result."""
-    try:
+    async with stream:
         async for chunk in stream:
             if on_progress is not None:
                 on_progress(stream.result())
-            if stop_on_failure and chunk.failed:
-                row = chunk.failed[0]
-                what = f"Row {row.index} (sku {row.sku}) was not stored: {row.reason}."
-                raise BulkUpsertError(what, result=stream.result())
-    finally:
-        await stream.aclose()
+            stream.check(chunk)
     return stream.result()

@@ -9,7 +9,11 @@ acknowledgements that arrive together share one commit.
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
+import random
 import sqlite3
+import time
 import uuid
 from contextlib import suppress
 from functools import partial
@@ -17,8 +21,6 @@ from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-import orjson
 
 from ..errors import SegOpsInputError
 from ..records.bulk import ChunkResult, FailedRow
@@ -32,14 +34,20 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x5E60B5
 """Marks an SQLite file as a journal of ours."""
 
-SCHEMA = f"""
-PRAGMA application_id = {APPLICATION_ID};
-CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE chunks (
-  first INTEGER PRIMARY KEY, rows INTEGER NOT NULL, key TEXT NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT
-  NULL, stored INTEGER NOT NULL, skipped INTEGER NOT NULL, failed TEXT NOT NULL
-);
-"""
+SCHEMA = (
+    f"PRAGMA application_id = {APPLICATION_ID}",
+    "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE chunks (
+        first INTEGER PRIMARY KEY, rows INTEGER NOT NULL, key TEXT NOT NULL, created INTEGER NOT NULL,
+        updated INTEGER NOT NULL, stored INTEGER NOT NULL, skipped INTEGER NOT NULL, failed TEXT NOT NULL
+    )""",
+)
+
+BUSY_S = 0.5
+"""How long a journal may be held by somebody else before it counts as in use."""
+
+OWNER = "owner"
+"""The fact that tells one API key from another without telling the key."""
 
 
 class JournalError(Exception):
@@ -58,9 +66,13 @@ class Journal:
         thread.start()
 
     @classmethod
-    async def open(cls, path: str | Path, options: dict[str, Any]) -> Journal:
-        """Open a journal, or begin one. Raises SegOpsInputError for one of another import, in use, or damaged."""
-        opening = asyncio.ensure_future(asyncio.to_thread(_open, Path(path), options))
+    async def open(cls, path: str | Path, options: dict[str, Any], api_key: str, identity: str | None) -> Journal:
+        """Open a journal, or begin one. Raises SegOpsInputError for one of another import, in use, or damaged.
+
+        identity: the caller's own name for the import; with it another API key than before may go on.
+        """
+        facts = {**{name: str(value) for name, value in options.items()}, OWNER: _owner(api_key)}
+        opening = asyncio.ensure_future(asyncio.to_thread(_open, Path(path), facts, identity))
         try:
             return cls(*await asyncio.shield(opening))
         except asyncio.CancelledError:
@@ -85,9 +97,14 @@ class Journal:
             updated=updated,
             stored=stored,
             skipped=skipped,
-            failed=[FailedRow(index=index, sku=sku, reason=reason) for index, sku, reason in orjson.loads(failed)],
+            failed=[FailedRow(index=index, sku=sku, reason=reason) for index, sku, reason in _loaded(failed)],
             resumed=True,
         )
+
+    @property
+    def has_more(self) -> bool:
+        """Whether it has chunks as stored that have not been found again yet."""
+        return bool(self._known)
 
     def check_all_found(self) -> None:
         """Raise SegOpsInputError when the source has ended before chunks that the journal has as stored."""
@@ -99,7 +116,7 @@ class Journal:
 
     async def record(self, chunk: Chunk, result: ChunkResult) -> None:
         """Write that a chunk is finished; it is on disk when this returns. Raises JournalError."""
-        failed = orjson.dumps([(row.index, row.sku, row.reason) for row in result.failed]).decode()
+        failed = json.dumps([(row.index, row.sku, row.reason) for row in result.failed])
         key = chunk.key(self.identity)
         figures = (result.created, result.updated, result.stored, result.skipped)
         await self._ask(partial(_insert, row=(chunk.first, chunk.rows, key, *figures, failed)))
@@ -157,7 +174,7 @@ def _serve(connection: sqlite3.Connection, errands: SimpleQueue[Errand]) -> None
             if failure is None:
                 with connection:
                     results = [work(connection) for work in works]
-        except sqlite3.Error as error:
+        except Exception as error:  # noqa: BLE001 -- whoever waits must hear of it; a silent end of this thread is a hang
             failure = JournalError(f"The journal could not be written: {error}.")
             failure.__cause__ = error
         if len(works) < len(waiting):
@@ -185,25 +202,46 @@ def _find(connection: sqlite3.Connection, first: int) -> tuple[Any, ...]:
     return found
 
 
-def _open(path: Path, options: dict[str, Any]) -> tuple[sqlite3.Connection, str, set[int]]:
+def _open(path: Path, facts: dict[str, str], identity: str | None) -> tuple[sqlite3.Connection, str, set[int]]:
+    """Open the file for ourselves alone. Two that open it together both let go and try again, until one has it."""
     if not path.parent.is_dir():
         raise SegOpsInputError(f"The journal {path} cannot be made: there is no folder {path.parent}.")
-    try:
-        connection = sqlite3.connect(path, timeout=0.5, check_same_thread=False)
-    except sqlite3.OperationalError as error:
-        raise SegOpsInputError(f"The journal {path} cannot be opened: {error}.") from error
+    ends = time.monotonic() + BUSY_S
+    while True:
+        try:
+            return _try_to_open(path, facts, identity)
+        except sqlite3.Error as error:
+            if "locked" not in str(error) or time.monotonic() >= ends:
+                raise _explained(error, path) from error
+        time.sleep(random.uniform(0, 0.02))  # noqa: S311 -- parts two openers, guards nothing
+
+
+def _try_to_open(path: Path, facts: dict[str, str], identity: str | None) -> tuple[sqlite3.Connection, str, set[int]]:
+    connection = sqlite3.connect(path.absolute(), timeout=0, check_same_thread=False)
     try:
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-        identity = _identity(connection, path, options)
+        connection.execute("BEGIN IMMEDIATE")
+        with connection:
+            identity = _identity(connection, path, facts, identity)
         connection.execute("PRAGMA journal_mode = WAL")  # after the look at whose file it is: this changes it
         connection.execute("PRAGMA synchronous = FULL")
         known = {first for (first,) in connection.execute("SELECT first FROM chunks")}
-    except BaseException as error:
+    except BaseException:
         connection.close()
-        if isinstance(error, sqlite3.Error):
-            raise _explained(error, path) from error
         raise
     return connection, identity, known
+
+
+def _owner(api_key: str) -> str:
+    return hashlib.sha256(f"segops journal {api_key}".encode()).hexdigest()[:16]
+
+
+def _loaded(failed: str) -> list[tuple[int, str | None, str]]:
+    try:
+        rows: list[tuple[int, str | None, str]] = json.loads(failed)
+    except ValueError as error:
+        raise SegOpsInputError("The journal is damaged: what it tells of refused rows cannot be read.") from error
+    return rows
 
 
 def _explained(error: sqlite3.Error, path: Path) -> Exception:
@@ -216,29 +254,39 @@ def _explained(error: sqlite3.Error, path: Path) -> Exception:
     return SegOpsInputError(f"The journal {path} cannot be opened: {error}.")
 
 
-def _identity(connection: sqlite3.Connection, path: Path, options: dict[str, Any]) -> str:
+def _identity(connection: sqlite3.Connection, path: Path, facts: dict[str, str], identity: str | None) -> str:
     """Return the import's name; begin the journal when it is empty, refuse it when it is of another import."""
     if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-        return _begin(connection, options)
+        return _begin(connection, facts, identity or str(uuid.uuid4()))
     if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
         raise SegOpsInputError(f"{path} is an SQLite file, but no import journal.")
-    if connection.execute("PRAGMA quick_check").fetchone()[0] != "ok":
+    known: dict[str, str] = dict(connection.execute("SELECT name, value FROM facts").fetchall())
+    if connection.execute("PRAGMA quick_check").fetchone()[0] != "ok" or not {"identity", *facts} <= set(known):
         raise SegOpsInputError(f"The journal {path} is damaged.")
-    facts: dict[str, str] = dict(connection.execute("SELECT name, value FROM facts").fetchall())
-    for name, value in options.items():
-        known = facts.get(name)
-        if known != str(value):
+    if identity not in (None, known["identity"]):
+        raise SegOpsInputError(
+            f"The journal {path} is of the import {known['identity']}, not of {identity}. "
+            "Give the idempotency_key it was begun with, or another journal."
+        )
+    for name, value in facts.items():
+        if known[name] != value and name != OWNER:
             raise SegOpsInputError(
-                f"The journal {path} is of another import: its {name} is {known}, now it is {value}. "
+                f"The journal {path} is of another import: its {name} is {known[name]}, now it is {value}. "
                 "Give the options it was begun with, or another journal."
             )
-    return facts["identity"]
+    if known[OWNER] != facts[OWNER]:
+        if identity is None:
+            raise SegOpsInputError(
+                f"The journal {path} was begun with another API key, so its rows may be another workspace's. If the "
+                f"key was only renewed, go on with idempotency_key={known['identity']!r}; else give another journal."
+            )
+        connection.execute("UPDATE facts SET value = ? WHERE name = ?", (facts[OWNER], OWNER))
+    return known["identity"]
 
 
-def _begin(connection: sqlite3.Connection, options: dict[str, Any]) -> str:
-    identity = str(uuid.uuid4())
-    facts = {"identity": identity, **{name: str(value) for name, value in options.items()}}
-    connection.executescript(f"BEGIN;{SCHEMA}")
-    connection.executemany("INSERT INTO facts VALUES (?, ?)", facts.items())
-    connection.commit()  # all or nothing: a journal without its facts would be refused
+def _begin(connection: sqlite3.Connection, facts: dict[str, str], identity: str) -> str:
+    """Make the tables, all or nothing: a journal without its facts would be refused."""
+    for statement in SCHEMA:
+        connection.execute(statement)
+    connection.executemany("INSERT INTO facts VALUES (?, ?)", {"identity": identity, **facts}.items())
     return identity

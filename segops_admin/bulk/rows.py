@@ -1,8 +1,8 @@
 """What rows may be, read in batches and never faster than they are asked for.
 
 A list, any iterable or async iterable of mappings, a pandas or polars frame, an Arrow table or reader, or a path to
-CSV, TSV, JSON Lines or Parquet, plain or `.gz`. A row that cannot be read becomes an `Unreadable`, so that it is told
-and not lost.
+CSV, TSV, JSON Lines or Parquet, plain, `.gz` or `.zst`. A row that cannot be read becomes an `Unreadable`, so that it
+is told and not lost.
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ import csv
 import gzip
 import itertools
 import math
+import zlib
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Protocol, TextIO, cast
 
 import attrs
-import orjson
 
 from ..errors import SegOpsInputError
 from ..records.base import is_array
+from ..records.wire import parse
 
 
 class PandasFrame(Protocol):
@@ -69,6 +71,9 @@ Rows = (
 """Whatever `read_batches` reads."""
 
 
+PACKINGS = {".gz": "gzip", ".zst": "zstd"}
+
+
 @attrs.frozen
 class Unreadable:
     """A place in the source where a row should be and none can be read."""
@@ -108,20 +113,29 @@ def _batches(rows: Any, size: int) -> Iterator[list[Any]]:
 
 def _iterable(rows: Any, size: int) -> Iterable[Any]:
     if isinstance(rows, (str, Path)):
-        return _file_rows(Path(rows))
+        return _file_rows(Path(rows), size)
     if isinstance(rows, (bytes, Mapping)):
         raise SegOpsInputError("rows must be many rows: a list, an iterable, a frame or a path, not a single value.")
-    if hasattr(rows, "iloc"):
+    is_pandas = hasattr(rows, "iloc")
+    if is_pandas and hasattr(rows, "columns"):
         return _pandas_rows(rows, size)
     if hasattr(rows, "iter_slices"):
         return itertools.chain.from_iterable(part.to_dicts() for part in rows.iter_slices(size))
+    batches = _record_batches(rows)
+    if batches is not None:
+        return _arrow_rows(batches, size)
+    if is_pandas or not isinstance(rows, Iterable):  # a column of pandas' would be read by its values
+        raise SegOpsInputError(f"rows cannot be read from a {type(rows).__name__}.")
+    return rows  # pyright: ignore[reportUnknownVariableType]
+
+
+def _record_batches(rows: Any) -> Iterable[Any] | None:
+    """Return the batches of an Arrow table, data set, reader or batch; None for anything else."""
     if hasattr(rows, "to_batches"):
-        return _arrow_rows(rows.to_batches(max_chunksize=size))
+        return cast("Iterable[Any]", rows.to_batches())
     if hasattr(rows, "read_next_batch"):
-        return _arrow_rows(rows)
-    if isinstance(rows, Iterable):
-        return rows  # pyright: ignore[reportUnknownVariableType]
-    raise SegOpsInputError(f"rows cannot be read from a {type(rows).__name__}.")
+        return cast("Iterable[Any]", rows)
+    return [rows] if hasattr(rows, "to_pylist") and hasattr(rows, "num_rows") else None
 
 
 def _pandas_rows(frame: Any, size: int) -> Iterator[dict[str, Any]]:
@@ -140,51 +154,65 @@ def _is_missing(value: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """Turn a NumPy scalar or a pandas time into Python's own."""
+    """Turn a NumPy value or a pandas time into Python's own."""
     if hasattr(value, "to_pydatetime"):
         return value.to_pydatetime(warn=False)  # it has no nanoseconds
-    return value.item() if type(value).__module__ == "numpy" and hasattr(value, "item") else value
+    return value.tolist() if type(value).__module__ == "numpy" and hasattr(value, "tolist") else value
 
 
-def _arrow_rows(batches: Iterable[Any]) -> Iterator[dict[str, Any]]:
+def _arrow_rows(batches: Iterable[Any], size: int) -> Iterator[dict[str, Any]]:
+    """Give the rows of record batches, `size` at a time: a batch may be the whole table."""
     for batch in batches:
-        if any(
-            str(kind).startswith("timestamp[ns") for kind in batch.schema.types
-        ):  # pyarrow makes pandas times of them
-            for row in batch.to_pylist():
-                yield {name: _plain(value) for name, value in row.items()}
-        else:
-            yield from batch.to_pylist()
+        # pyarrow makes pandas times of these
+        has_pandas_times = any(str(kind).startswith("timestamp[ns") for kind in batch.schema.types)
+        for start in range(0, batch.num_rows, size):
+            rows = batch.slice(start, size).to_pylist()
+            yield from (
+                ({name: _plain(value) for name, value in row.items()} for row in rows) if has_pandas_times else rows
+            )
 
 
-def _file_rows(file: Path) -> Iterator[Any]:
+def _file_rows(file: Path, size: int) -> Iterator[Any]:
     suffixes = [suffix.lower() for suffix in file.suffixes]
-    packed = suffixes[-1:] == [".gz"]
-    kind = (suffixes[:-1] if packed else suffixes)[-1:] or [""]
+    packing = suffixes.pop() if suffixes and suffixes[-1] in PACKINGS else ""
+    kind = suffixes[-1] if suffixes else ""
     if not file.is_file():
         raise SegOpsInputError(f"There is no file {file}.")
-    if kind == [".parquet"] and not packed:
-        return _parquet_rows(file)
-    reader = {".csv": _csv_rows, ".tsv": _tsv_rows, ".jsonl": _json_lines, ".ndjson": _json_lines}.get(kind[0])
+    if kind == ".parquet" and not packing:
+        return _parquet_rows(file, size)
+    reader = {".csv": _csv_rows, ".tsv": _tsv_rows, ".jsonl": _json_lines, ".ndjson": _json_lines}.get(kind)
     if reader is None:
-        raise SegOpsInputError(f"{file} is none of .csv, .tsv, .jsonl, .ndjson (plain or .gz) and .parquet.")
-    return _opened(file, packed, reader)
+        raise SegOpsInputError(f"{file} is none of .csv, .tsv, .jsonl, .ndjson (plain, .gz or .zst) and .parquet.")
+    return _read_text(file, packing, reader)
 
 
-def _opened(file: Path, packed: bool, reader: Any) -> Iterator[Any]:
+def _read_text(file: Path, packing: str, reader: Any) -> Iterator[Any]:
     try:
-        with (
-            gzip.open(file, "rt", encoding="utf-8-sig", newline="")
-            if packed
-            else file.open(encoding="utf-8-sig", newline="") as lines
-        ):
-            yield from reader(file, cast("TextIO", lines))
+        with _opened(file, packing) as lines:
+            yield from reader(file, lines)
     except UnicodeDecodeError as error:
         raise SegOpsInputError(
             f"{file} is not UTF-8: byte 0x{error.object[error.start]:02x}. Save it as UTF-8."
         ) from error
-    except (gzip.BadGzipFile, EOFError) as error:
-        raise SegOpsInputError(f"{file} is not a whole gzip file: {error}.") from error
+    except (EOFError, zlib.error, OSError) as error:
+        what = f"is not a whole {PACKINGS[packing]} file" if packing else "cannot be read"
+        raise SegOpsInputError(f"{file} {what}: {error}.") from error
+
+
+def _opened(file: Path, packing: str) -> TextIO:
+    if packing == ".gz":
+        return cast("TextIO", gzip.open(file, "rt", encoding="utf-8-sig", newline=""))
+    if packing == ".zst":
+        return TextIOWrapper(_unpacking_zst(file), encoding="utf-8-sig", newline="")
+    return file.open(encoding="utf-8-sig", newline="")
+
+
+def _unpacking_zst(file: Path) -> Any:
+    try:
+        pyarrow = import_module("pyarrow")
+    except ImportError as error:
+        raise SegOpsInputError("Reading .zst needs pyarrow: pip install 'segops_admin[parquet]'.") from error
+    return pyarrow.input_stream(str(file), compression="zstd")
 
 
 def _csv_rows(file: Path, lines: TextIO, delimiter: str = ",") -> Iterator[Any]:
@@ -214,18 +242,18 @@ def _json_lines(_: Path, lines: TextIO) -> Iterator[Any]:
         if not line.strip():
             continue
         try:
-            yield orjson.loads(line)
-        except orjson.JSONDecodeError as error:
+            yield parse(line.encode())
+        except ValueError as error:
             yield Unreadable(f"line {number} is not JSON: {error}")
 
 
-def _parquet_rows(file: Path) -> Iterator[Any]:
+def _parquet_rows(file: Path, size: int) -> Iterator[Any]:
     try:
         parquet, pyarrow = import_module("pyarrow.parquet"), import_module("pyarrow")
     except ImportError as error:
         raise SegOpsInputError("Reading Parquet needs pyarrow: pip install 'segops_admin[parquet]'.") from error
     try:
         with parquet.ParquetFile(file) as table:
-            yield from _arrow_rows(table.iter_batches())
-    except pyarrow.ArrowInvalid as error:
+            yield from _arrow_rows(table.iter_batches(batch_size=size), size)
+    except (pyarrow.ArrowException, OSError) as error:
         raise SegOpsInputError(f"{file} is not a Parquet file: {error}.") from error

@@ -13,14 +13,16 @@ anything else                 stops the import (key revoked, not allowed, moved)
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from ..core import codec
+from ..core.deadline import remaining_s
 from ..core.refusal import words
 from ..core.request import Repeat, Request, path
-from ..core.retry import RetryPolicy, above_hint
+from ..core.retry import Course, RetryPolicy, above_hint, wait_for_turn
 from ..errors import (
     SegOpsApiError,
     SegOpsBadRequestError,
@@ -30,9 +32,11 @@ from ..errors import (
 )
 from ..records.base import is_array, is_object
 from ..records.bulk import ChunkResult, FailedRow
+from .chunks import sku_of
 
 if TYPE_CHECKING:
     from ..core.call import Caller
+    from ..core.pace import Pace
     from .chunks import Chunk
     from .window import Window
 
@@ -45,71 +49,60 @@ class Sender:
     """Sends chunks of one import."""
 
     call: Caller
-    """Without retries of its own: every attempt is seen here, and moves the window."""
+    """Without retries and quota of its own: every attempt is seen here, and moves the window."""
+    pace: Pace
     window: Window
     identity: str
     policy: RetryPolicy
-    only_key: str | None = None
-    """The caller's own key, when the whole import is one request."""
 
     @classmethod
-    def over(cls, call: Caller, window: Window, identity: str, only_key: str | None) -> Sender:
+    def over(cls, call: Caller, window: Window, identity: str) -> Sender:
         """Make a sender whose patience comes from the client's retries."""
-        single = attrs.evolve(call, config=attrs.evolve(call.config, max_retries=0))
+        single = attrs.evolve(call, config=attrs.evolve(call.config, max_retries=0), pace=call.pace.without_quota())
         policy = attrs.evolve(call.policy, max_retries=PATIENCE * call.config.max_retries)
-        return cls(single, window, identity, policy, only_key)
+        return cls(single, call.pace, window, identity, policy)
 
-    async def store(self, chunk: Chunk) -> ChunkResult:
-        """Bring a chunk's rows in and return what became of them."""
+    async def store(self, chunk: Chunk, own_key: str | None = None) -> ChunkResult:
+        """Bring a chunk's rows in and return what became of them. own_key: the caller's, for a chunk that is all."""
         clock = asyncio.get_running_loop().time
         started = clock()
         result = ChunkResult(first=chunk.first, rows=chunk.rows, skipped=chunk.replaced, failed=list(chunk.refused))
-        await self._store(chunk, result)
+        unsent = [chunk] if chunk.places else []
+        while unsent:
+            part = unsent.pop()
+            key = own_key if own_key is not None and part is chunk else part.key(self.identity)
+            unsent += reversed(await self._try(part, key, result))
         result.failed.sort(key=lambda row: row.index)
         result.duration_s = clock() - started
         return result
 
-    async def _store(self, chunk: Chunk, result: ChunkResult) -> None:
-        if not chunk.places:
-            return
+    async def _try(self, chunk: Chunk, key: str, result: ChunkResult) -> list[Chunk]:
+        """Send a chunk, note what became of its rows, and return what of them must be sent anew."""
         try:
-            answer = await self._send(chunk, result)
+            answer = await self._send(chunk, key, result)
         except SegOpsBadRequestError as error:
-            await self._store_the_rest(chunk, result, error)
+            blamed = blamed_rows(error.body, len(chunk.places)) or dict.fromkeys(range(len(chunk.places)), str(error))
+            result.failed.extend(_failed(chunk, position, reason) for position, reason in blamed.items())
+            return [chunk.without(set(blamed))] if len(blamed) < len(chunk.places) else []
         except SegOpsApiError as error:
             if error.status != 413:
                 raise
-            await self._store_halves(chunk, result, error)
-        else:
-            _take(answer, chunk, result)
-
-    async def _store_halves(self, chunk: Chunk, result: ChunkResult, error: SegOpsApiError) -> None:
-        if len(chunk.places) == 1:
+            if len(chunk.places) > 1:
+                return chunk.halves()
             result.failed.append(_failed(chunk, 0, f"too large for the server: {error}"))
-            return
-        for half in chunk.halves():
-            await self._store(half, result)
+            return []
+        _take(answer, chunk, result)
+        return []
 
-    async def _store_the_rest(self, chunk: Chunk, result: ChunkResult, error: SegOpsBadRequestError) -> None:
-        blamed = blamed_rows(error.body, len(chunk.places))
-        if not blamed:
-            result.failed.extend(_failed(chunk, position, str(error)) for position in range(len(chunk.places)))
-            return
-        result.failed.extend(_failed(chunk, position, reason) for position, reason in blamed.items())
-        await self._store(chunk.without(set(blamed)), result)
-
-    async def _send(self, chunk: Chunk, result: ChunkResult) -> Any:
+    async def _send(self, chunk: Chunk, key: str, result: ChunkResult) -> Any:
         request = Request(
-            "POST",
-            path("pim", "products", "bulk"),
-            body=chunk.body,
-            idempotency_key=self._key(chunk, result),
-            repeat=Repeat.HARMLESS,
+            "POST", path("pim", "products", "bulk"), body=chunk.body, idempotency_key=key, repeat=Repeat.HARMLESS
         )
         clock = asyncio.get_running_loop().time
         delays = self.policy.delays()
         while True:
             async with self.window.turn():
+                await self._wait_for_turn(request)
                 started = clock()
                 try:
                     response = await self.call.send(request)
@@ -122,42 +115,70 @@ class Sender:
             await self._pause(objection, next(delays, None))
             result.retries += 1
 
-    def _key(self, chunk: Chunk, result: ChunkResult) -> str:
-        whole = self.only_key is not None and chunk.rows == result.rows
-        return self.only_key if whole and self.only_key else chunk.key(self.identity)
+    async def _wait_for_turn(self, request: Request) -> None:
+        """Wait for our own quota and the gate, as long as there is time at all: neither is the server's objection."""
+        now = asyncio.get_running_loop().time()
+        course = Course(
+            request=request, started=now, deadline=now + remaining_s(math.inf), observer=self.call.config.on_event
+        )
+        await wait_for_turn(course, self.pace)
 
     async def _pause(self, error: SegOpsConnectionError | SegOpsApiError, delay_s: float | None) -> None:
-        """Wait before the next attempt; raise the error when patience ends or the wait asked for is too long."""
+        """Wait before the next attempt; raise the error when patience or time ends, or too long a wait is asked for."""
         hint_s = error.retry_after
         if delay_s is None or (hint_s is not None and hint_s > self.policy.max_retry_after_s):
             raise error
-        await asyncio.sleep(delay_s if hint_s is None else above_hint(hint_s))
+        wait_s = delay_s if hint_s is None else above_hint(hint_s)
+        if wait_s >= remaining_s(math.inf):
+            raise error
+        await asyncio.sleep(wait_s)
 
 
 def _take(answer: Any, chunk: Chunk, result: ChunkResult) -> None:
     """Add what the server says of a chunk; a row it does not blame is stored, whatever it counts."""
     body = answer if is_object(answer) else {}
-    failed = [_blame(row, chunk) for row in filter(is_object, body.get("errors") or [])]
+    failed = _failures(body.get("errors"), chunk)
     result.failed.extend(failed)
-    result.stored += len(chunk.places) - len(failed)
+    result.stored += max(0, len(chunk.places) - len(failed))
     result.created += _count(body.get("created"))
     result.updated += _count(body.get("updated"))
 
 
 def _count(value: Any) -> int:
-    return value if type(value) is int else 0
+    return value if type(value) is int and 0 <= value < 2**63 else 0
 
 
-def _blame(row: dict[str, Any], chunk: Chunk) -> FailedRow:
-    """Find the caller's row that the server blames, by its position in the request or else by its sku."""
-    reason = str(row.get("error") or row.get("reason") or row.get("detail") or "refused without a reason")
-    position = row.get("index")
-    if isinstance(position, int) and 0 <= position < len(chunk.places):
-        return _failed(chunk, position, reason)
-    found = [
-        place for place, product in zip(chunk.places, chunk.products, strict=True) if product["sku"] == row.get("sku")
-    ]
-    return FailedRow(index=found[0] if found else -1, sku=row.get("sku"), reason=reason)
+def _failures(errors: Any, chunk: Chunk) -> list[FailedRow]:
+    """Read which rows an answer blames: a list, or an object by index. A row blamed twice is one that failed.
+
+    What blames no row that was sent is told all the same, at the place -1.
+    """
+    if is_object(errors):
+        items = [{"index": int(at) if at.isascii() and at.isdigit() else None, "error": errors[at]} for at in errors]
+    else:
+        items = errors if is_array(errors) else [errors] if errors else []
+    by_place: dict[int, FailedRow] = {}
+    unplaced: list[FailedRow] = []
+    for item in items:
+        blamed = item if is_object(item) else {"error": item}
+        what = blamed.get("error") or blamed.get("reason") or blamed.get("detail") or "refused without a reason"
+        reason = words(what)
+        position = _position(blamed, chunk)
+        if position is None:
+            sku = blamed.get("sku")
+            unplaced.append(FailedRow(index=-1, sku=None if sku is None else str(sku), reason=reason))
+        else:
+            by_place.setdefault(position, _failed(chunk, position, reason))
+    return [*by_place.values(), *unplaced]
+
+
+def _position(blamed: dict[str, Any], chunk: Chunk) -> int | None:
+    """Find the blamed row by its position in the request, or else by its sku."""
+    position = blamed.get("index")
+    if type(position) is int and 0 <= position < len(chunk.places):
+        return position
+    sku = str(blamed.get("sku", "")).strip()
+    return next((at for at, product in enumerate(chunk.products) if sku and sku_of(product) == sku), None)
 
 
 def _failed(chunk: Chunk, position: int, reason: str) -> FailedRow:

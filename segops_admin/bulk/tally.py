@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
-
-import orjson
+from typing import IO, TYPE_CHECKING
 
 from ..errors import SegOpsInputError
 from ..records.bulk import BulkUpsertResult, ChunkResult, FailedRow
@@ -28,7 +27,7 @@ class Tally:
         self._chunks = 0
         self._resumed_rows = 0
         self._errors_path = errors_path
-        self._errors: BinaryIO | None = None
+        self._errors: IO[bytes] | None = None
 
     def open(self) -> None:
         """Begin the file of refused rows, if there is to be one."""
@@ -43,6 +42,11 @@ class Tally:
         self._resumed_rows += chunk.stored if chunk.resumed else 0
         self._failed.extend(chunk.failed[: KEPT_FAILURES - len(self._failed)])
         self._write(chunk.failed)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has been added yet."""
+        return self._chunks == 0
 
     def add_all(self, chunks: deque[ChunkResult]) -> None:
         """Add finished chunks and take them off the queue."""
@@ -69,16 +73,19 @@ class Tally:
             self._errors = None
 
     def _write(self, failed: Iterable[FailedRow]) -> None:
-        if self._errors is None:
+        lines = "".join(f"{json.dumps(row.to_dict())}\n" for row in failed)  # orjson refuses half a surrogate pair
+        if self._errors is None or not lines:
             return
-        for row in failed:
-            self._errors.write(orjson.dumps(row.to_dict(), option=orjson.OPT_APPEND_NEWLINE))
+        try:
+            self._errors.write(lines.encode())
+        except OSError as error:
+            raise SegOpsInputError(f"{self._errors_path} cannot be written: {error.strerror}.") from error
 
 
-def _opened(path: str | Path | None) -> BinaryIO | None:
+def _opened(path: str | Path | None) -> IO[bytes] | None:
     if path is None:
         return None
     try:
-        return Path(path).open("wb")
+        return Path(path).open("wb", buffering=0)  # what cannot be written is told now, not when it is closed
     except OSError as error:
         raise SegOpsInputError(f"{path} cannot be written: {error.strerror}.") from error

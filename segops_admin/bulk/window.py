@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
 NARROWER = 0.5
 FAR_ABOVE = 4.0
-"""A round trip this many times the quickest one, and this many seconds longer, means a queue at the server."""
+"""A round trip this many times the usual one, and this many seconds longer, means a queue at the server."""
 FAR_ABOVE_S = 0.25
+ADAPTS = 0.1
+"""How far one slower round trip moves what is usual; a quicker one moves it at once. A single quick request (a chunk
+of one row) would otherwise make all others look late."""
 
 
 class Window:
@@ -26,7 +29,7 @@ class Window:
     def __init__(self, most: int) -> None:
         self._most = float(most)
         self._size = self._most
-        self._quickest_s = float("inf")
+        self._usual_s = float("inf")
         self._calm_until = 0.0
         self._taken = 0
         self._freed = asyncio.Event()
@@ -51,8 +54,8 @@ class Window:
 
     def succeeded(self, now: float, took_s: float) -> None:
         """Take note of a chunk that was acknowledged."""
-        self._quickest_s = min(self._quickest_s, took_s)
-        if took_s > max(FAR_ABOVE * self._quickest_s, self._quickest_s + FAR_ABOVE_S):
+        usual_s, self._usual_s = self._usual_s, min(took_s, self._usual_s + ADAPTS * (took_s - self._usual_s))
+        if took_s > max(FAR_ABOVE * usual_s, usual_s + FAR_ABOVE_S):
             self.narrow(now, took_s)
             return
         self._size = min(self._size + 1.0 / self._size, self._most)

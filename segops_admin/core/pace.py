@@ -12,6 +12,8 @@ import time
 from collections import deque
 from typing import Protocol, cast
 
+import attrs
+
 from ..errors import SegOpsConfigError
 
 PLANS_PER_MINUTE = {"free": 60, "starter": 300, "business": 1000}
@@ -81,26 +83,37 @@ class Budget:
         return True
 
 
-class Pace:
-    """The quota, the gate and the retry budget of one client."""
+class Gate:
+    """What a 429 closes for all calls of a client together."""
 
-    def __init__(self, quota: Limiter | None = None) -> None:
-        self._quota = quota
+    def __init__(self) -> None:
         self._closed_until = 0.0
-        self.budget = Budget()
 
-    def close_gate(self, until: float) -> None:
+    def close(self, until: float) -> None:
         """Hold all calls until this clock value; a later one wins."""
         self._closed_until = max(self._closed_until, until)
 
-    def gate_s(self, now: float) -> float:
-        """Return the seconds a call has to wait at the gate, staggered."""
+    def wait_s(self, now: float) -> float:
+        """Return the seconds a call has to wait, staggered."""
         closed_s = self._closed_until - now
         return closed_s + random.uniform(0, STAGGER_S) if closed_s > 0 else 0.0  # noqa: S311 -- spreads load
 
+
+@attrs.frozen
+class Pace:
+    """The quota, the gate and the retry budget of one client."""
+
+    quota: Limiter | None = None
+    gate: Gate = attrs.field(factory=Gate)
+    budget: Budget = attrs.field(factory=Budget)
+
     async def quota_s(self, patience_s: float) -> float:
         """Take a place in the quota, if it begins within `patience_s`; return the seconds until it does."""
-        return 0.0 if self._quota is None else await self._quota.reserve_s(patience_s)
+        return 0.0 if self.quota is None else await self.quota.reserve_s(patience_s)
+
+    def without_quota(self) -> Pace:
+        """Return the same gate and budget for a caller who takes the places in the quota itself."""
+        return attrs.evolve(self, quota=None)
 
 
 def parse_rate_limit(rate_limit: str | float | Limiter | None) -> Limiter | None:

@@ -163,7 +163,7 @@ async def send_with_retries(
     clock = asyncio.get_running_loop().time
     delays = policy.delays()
     while True:
-        await _wait_for_turn(course, pace, clock)
+        await wait_for_turn(course, pace)
         if clock() >= course.deadline:
             raise out_of_time(course)
         outcome = await _one_attempt(course, attempt)
@@ -193,7 +193,7 @@ def _delay_before_the_next(
     hint_s = retry_after_s(outcome) if isinstance(outcome, Response) else None
     if isinstance(outcome, Response) and outcome.status == 429:
         closed_s = hint_s if hint_s is not None else own_delay_s or 0.0
-        pace.close_gate(now + min(closed_s, policy.max_retry_after_s))
+        pace.gate.close(now + min(closed_s, policy.max_retry_after_s))
     if own_delay_s is None or not may_repeat(course.request.repeatable, outcome):
         return None
     if hint_s is not None and (hint_s > policy.max_retry_after_s or now + hint_s >= course.deadline):
@@ -219,9 +219,11 @@ def out_of_time(course: Course) -> SegOpsTimeoutError:
     )
 
 
-async def _wait_for_turn(course: Course, pace: Pace, clock: Callable[[], float]) -> None:
+async def wait_for_turn(course: Course, pace: Pace) -> None:
+    """Wait for a place in our quota and for the gate; raise SegOpsTimeoutError at once where the end comes first."""
+    clock = asyncio.get_running_loop().time
     wait_s = await _place_in_quota(course, pace, clock)
-    while wait_s > 0 or (wait_s := pace.gate_s(clock())) > 0:
+    while wait_s > 0 or (wait_s := pace.gate.wait_s(clock())) > 0:
         if clock() + wait_s >= course.deadline:
             course.last = course.last or f"our own quota or the server's asks for {wait_s:.1f} s of waiting"
             late = out_of_time(course)

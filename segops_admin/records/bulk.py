@@ -10,7 +10,7 @@ class FailedRow(Record):
     """A row that was not stored."""
 
     index: int
-    """Its place in what the caller gave, from 0."""
+    """Its place in what the caller gave, from 0; -1 where the server blames a row that cannot be told."""
     sku: str | None = None
     reason: str = ""
 

@@ -727,13 +727,14 @@ class Products(SyncNamespace["AsyncProducts"]):
         """Create or update products by sku, in flat memory, and return what became of the rows.
 
         rows: flat; every key besides `sku` and `name` becomes product data. A list that fits in one chunk is one
-        request; any iterable, async iterable, pandas or polars frame, Arrow table, or path to .csv, .tsv, .jsonl (or
-        .gz), .parquet.
+        request; any iterable, async iterable, pandas or polars frame, Arrow table or reader, or path to .csv, .tsv,
+        .jsonl (plain, .gz or .zst), .parquet.
         chunk_size, max_bytes: the most rows and bytes of one request. concurrency: most requests at once; a server that
         objects or slows down gets fewer.
         journal: a file that makes the import resumable after any end: call again with the same rows and options.
+        idempotency_key: names the import; its chunks' keys are made from it. A journal remembers it.
         on_progress: called with the result so far after every chunk. errors_path: refused rows as JSON Lines.
-        on_error: `collect` tells refused rows in the result, `raise` stops at the first.
+        on_error: `collect` tells refused rows in the result, `raise` stops at the first; mend it and call again.
         A sku that occurs more than once ends with its last row's values.
         Raises BulkUpsertError for what stops the whole import: its `.result` says how far it came. What the rows
         themselves raise comes out as it is.

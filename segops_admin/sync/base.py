@@ -94,6 +94,12 @@ class SyncChunkStream:
         """Stop: what is in flight is cancelled. Calling it twice is fine."""
         call(self._stream.aclose)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
 
 class SyncPager(Generic[T]):
     """Reads a list item by item with `for`, or page by page with `pages()`, fetching ahead of the caller.

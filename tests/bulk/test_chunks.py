@@ -185,3 +185,15 @@ async def test_unknown_word_for_on_error_is_refused(segops):
     """A typo must not mean the default."""
     with pytest.raises(SegOpsInputError, match="on_error"):
         await segops.products.bulk_upsert(rows(1), on_error="ignore")
+
+
+async def test_callers_key_is_sent_bare_only_for_the_whole(at_raw, raw):
+    """A list that the byte limit cuts goes under several keys: a server that replays by key would drop all but one."""
+    raw.script(took)
+    result = await at_raw().products.bulk_upsert(rows(20), max_bytes=200, idempotency_key="mine")
+    keys = [request.headers["idempotency-key"] for request in raw.requests]
+
+    assert len(set(keys)) == len(keys) == result.chunks > 1
+    assert "mine" not in keys
+    await at_raw().products.bulk_upsert(rows(20), max_bytes=200, idempotency_key="mine")
+    assert {request.headers["idempotency-key"] for request in raw.requests} == set(keys)

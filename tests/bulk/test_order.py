@@ -1,5 +1,6 @@
 """A sku that occurs more than once ends with its last row's values, whatever the concurrency."""
 
+import json
 import random
 
 import pytest
@@ -71,3 +72,32 @@ async def test_slow_chunk_holds_up_only_those_that_share_its_sku(at_raw, raw):
 
     assert told[-1] == 0
     assert sorted(told) == list(range(0, 100, 10))
+
+
+SAME = [("A ", "A"), ("A", "\tA"), (7, "7"), ("7 ", 7), ("A B ", "A B")]
+
+
+@pytest.mark.parametrize(("one", "other"), SAME, ids=repr)
+async def test_skus_that_the_server_takes_for_one_are_one(at_raw, raw, one, other):
+    """It trims text and stores an integer as text; over chunks the later row waits, inside a chunk it wins."""
+    raw.script(lambda request: [0.05 if b"first" in request.body else 0, took(request)])
+    many = [{"sku": one, "name": "first"}, {"sku": other, "name": "last"}]
+    await at_raw().products.bulk_upsert(iter(many), chunk_size=1, concurrency=4)
+    assert [json.loads(request.body)["products"][0]["name"] for request in raw.requests] == ["first", "last"]
+    assert raw.most_in_flight == 1
+
+    raw.requests.clear()
+    result = await at_raw().products.bulk_upsert(many)
+    assert [json.loads(request.body)["products"] for request in raw.requests] == [[many[1]]]
+    assert figures(result) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("sku", ["", "  ", None, True, 1.0, ["A"]], ids=repr)
+async def test_row_without_a_usable_sku_is_told_and_not_sent(at_raw, raw, sku):
+    """Alone in its chunk or beside others, by the same rule."""
+    raw.script(took)
+    for many in ([{"sku": sku}], [{"sku": sku}, {"sku": "A"}, {"sku": "A"}]):
+        result = await at_raw().products.bulk_upsert(many)
+        assert [row.index for row in result.failed] == [0]
+        assert "sku" in result.failed[0].reason
+    assert [json.loads(request.body)["products"] for request in raw.requests] == [[{"sku": "A"}]]

@@ -1,6 +1,7 @@
 """What a server may say of a chunk, and what becomes of its rows (the table of `bulk/send.py`)."""
 
 import json
+import pathlib
 
 import pytest
 from bulk.kit import BULK, figures, rows, sent, stored, took
@@ -219,3 +220,85 @@ async def test_result_reads_like_the_services_answer(segops):
     assert result.to_dict()["stored"] == 2
     assert result.duration_s > 0
     assert result.rows_per_s > 0
+
+
+ODD_ERRORS = {
+    "an object by index": ({"1": ["Odd."], "x": "?"}, [(-1, None), (1, "S00001")]),
+    "texts": (["Odd."], [(-1, None)]),
+    "a number": (5, [(-1, None)]),
+    "one index twice": ([{"index": 1, "error": "a"}, {"index": 1, "error": "b"}], [(1, "S00001")]),
+    "a sku of another type": ([{"sku": 7, "error": "a"}], [(2, "7")]),
+    "more than were sent": (
+        [{"index": n, "error": "a"} for n in range(9)],
+        [(-1, None)] * 6 + [(0, "S00000"), (1, "S00001"), (2, "7")],
+    ),
+    "nothing": (None, []),
+}
+
+
+@pytest.mark.parametrize(("errors", "expected"), ODD_ERRORS.values(), ids=ODD_ERRORS)
+async def test_blame_of_an_odd_shape_is_told_all_the_same(at_raw, raw, errors, expected):
+    """The shape is not documented: what is not understood must not count as stored, nor end the import."""
+    raw.script(reply(200, {"created": 3, "updated": 10**22, "errors": errors}))
+    result = await at_raw().products.bulk_upsert([*rows(2), {"sku": "7"}])
+
+    assert [(row.index, row.sku) for row in result.failed] == expected
+    assert result.stored == max(0, 3 - len(expected))
+    assert all(row.reason for row in result.failed)
+    assert result.updated == 0
+
+
+async def test_rows_blamed_one_request_at_a_time_are_all_told(at_raw, raw):
+    """A server that stops at the first wrong row is asked again for the rest, however many are wrong."""
+
+    def first_only(request):
+        raw.requests.clear()
+        products = request.json()["products"]
+        return reply(400, {"products": {"0": {"name": ["Odd."]}}}) if products[0]["sku"] < "S01200" else took(request)
+
+    raw.script(first_only)
+    result = await at_raw().products.bulk_upsert(rows(1250), chunk_size=1250)
+
+    assert figures(result) == (50, 0, 1200)
+
+
+async def test_refused_row_is_written_whatever_its_text(at_raw, raw, tmp_path):
+    """Half a surrogate pair has no UTF-8 form; journal and errors_path keep the row that has it."""
+    many = [{"sku": "A\ud800", "name": "a"}]
+    options = {"journal": tmp_path / "import.journal", "errors_path": tmp_path / "errors.jsonl"}
+    for _ in range(2):
+        result = await at_raw().products.bulk_upsert(many, **options)
+        assert [row.sku for row in result.failed] == ["A\ud800"]
+
+    assert json.loads((tmp_path / "errors.jsonl").read_text())["sku"] == "A\ud800"
+
+
+@pytest.mark.skipif(not pathlib.Path("/dev/full").exists(), reason="there is no /dev/full here")
+async def test_full_disk_under_errors_path_stops_the_import_and_frees_the_journal(at_raw, raw, tmp_path):
+    """A refused row that cannot be written down would be lost; the journal goes on once there is room."""
+    raw.script(took)
+    journal = tmp_path / "import.journal"
+    many = [*rows(20), {"sku": ""}, *rows(20, start=20)]
+    with pytest.raises(BulkUpsertError, match="/dev/full cannot be written") as caught:
+        await at_raw().products.bulk_upsert(
+            many, chunk_size=10, concurrency=1, journal=journal, errors_path="/dev/full"
+        )
+    assert caught.value.result.stored >= 20
+
+    result = await at_raw().products.bulk_upsert(many, chunk_size=10, journal=journal)
+    assert figures(result) == (40, 0, 1)
+
+
+async def test_row_that_stopped_an_import_can_be_mended(at_raw, raw, tmp_path):
+    """With `raise` and a journal: the chunk of the refused row is sent again, what else is stored is not."""
+    raw.script(took)
+    options = {"chunk_size": 10, "concurrency": 1, "journal": tmp_path / "import.journal", "on_error": "raise"}
+    many = [*rows(25), {"sku": ""}, *rows(10, start=26)]
+    for _ in range(2):
+        with pytest.raises(BulkUpsertError, match="Row 25"):
+            await at_raw().products.bulk_upsert(many, **options)
+    raw.requests.clear()
+    result = await at_raw().products.bulk_upsert(rows(36), **options)
+
+    assert figures(result) == (36, 0, 0)
+    assert sent(raw)[0][0] == "S00020"

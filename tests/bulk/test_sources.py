@@ -6,12 +6,13 @@ import datetime as dt
 import gzip
 import json
 import sys
+import tracemalloc
 from decimal import Decimal
 
 import pytest
 from bulk.kit import BULK, figures, rows, sent, stored, took
 
-from segops_admin import SegOpsInputError
+from segops_admin import BulkUpsertError, SegOpsInputError
 
 BREADS = [
     {"sku": "RYE-05", "name": "Dark rye", "grain": "rye"},
@@ -59,10 +60,11 @@ async def test_file_is_read_as_fast_as_it_is_sent(at_raw, raw, tmp_path):
     raw.script(took)
     path = tmp_path / "many.csv"
     path.write_bytes(b"sku,name\n" + b"".join(b"S%d,n\n" % n for n in range(50_000)) + b"S,\xff\n")
-    with pytest.raises(SegOpsInputError, match="0xff"):
+    with pytest.raises(BulkUpsertError, match="0xff") as caught:
         await at_raw().products.bulk_upsert(path, concurrency=1)
 
     assert len(raw.requests) > 50
+    assert caught.value.result.stored > 25_000, "it says how far the import came"
 
 
 async def test_lines_that_cannot_be_read_are_told_and_the_rest_goes_in(at_raw, raw, tmp_path):
@@ -100,7 +102,9 @@ BAD_FILES = {
     "latin.csv": ("sku,name\nA,Brød\n".encode("latin-1"), "not UTF-8: byte 0xf8"),
     "utf16.csv": ("sku,name\nA,a\n".encode("utf-16"), "not UTF-8: byte 0xff"),
     "plain.csv.gz": (b"sku,name\nA,a\n", "not a whole gzip"),
-    "cut.csv.gz": (gzip.compress(b"sku,name\n" + b"A,a\n" * 10_000)[:-20], "not a whole gzip"),
+    "cut.csv.gz": (gzip.compress(b"sku,name\n" + b"A,a\n" * 100)[:-20], "not a whole gzip"),
+    "damaged.csv.gz": (gzip.compress(b"sku,name\nA,a\n")[:10] + b"\xff" * 30, "not a whole gzip"),
+    "plain.csv.zst": (b"sku,name\nA,a\n", "not a whole zstd"),
     "text.parquet": (b"sku,name\n", "not a Parquet file"),
 }
 
@@ -108,7 +112,7 @@ BAD_FILES = {
 @pytest.mark.parametrize("name", BAD_FILES)
 async def test_file_that_cannot_be_read_is_told(at_raw, raw, tmp_path, name):
     """By its name and what is wrong with it; never an error of another library."""
-    if name.endswith("parquet"):
+    if name.endswith(("parquet", "zst")):
         pytest.importorskip("pyarrow")
     content, words = BAD_FILES[name]
     raw.script(took)
@@ -284,3 +288,80 @@ async def test_import_of_a_file_goes_on_from_its_journal(segops, fault, seen, tm
 
     assert (result.stored, result.resumed_rows) == (100, 40)
     assert len({entry.idempotency_key for entry in seen(path=BULK)}) == 10
+
+
+@pytest.mark.parametrize("size", [2**64, -(2**63) - 1, 10**30])
+async def test_json_lines_keep_integers_exact_or_refuse_them(at_raw, raw, tmp_path, size):
+    """A barcode that comes out as 1.2345678901234568e+22 is lost without a word."""
+    raw.script(took)
+    path = tmp_path / "big.jsonl"
+    path.write_text(f'{{"sku": "A", "ean": {size}}}\n{{"sku": "B", "ean": {2**63}}}\n')
+    result = await at_raw().products.bulk_upsert(path)
+
+    assert raw.requests[0].json() == {"products": [{"sku": "B", "ean": 2**63}]}
+    assert [(row.index, row.sku) for row in result.failed] == [(0, "A")]
+
+
+async def test_zstd_is_read_where_pyarrow_is_there(at_raw, raw, tmp_path):
+    """The packing of today's exports; its reader comes with the extra `parquet`."""
+    pyarrow = pytest.importorskip("pyarrow")
+    raw.script(took)
+    path = tmp_path / "rows.csv.zst"
+    with pyarrow.output_stream(str(path), compression="zstd") as file:
+        file.write("\ufeffsku,name\nA,Brød\n".encode())
+    await at_raw().products.bulk_upsert(path)
+
+    assert raw.requests[0].json() == {"products": [{"sku": "A", "name": "Brød"}]}
+
+
+async def test_cells_that_are_arrays_are_lists(at_raw, raw):
+    """`pandas.read_parquet` makes NumPy arrays of list columns, of one item too."""
+    pandas, numpy = pytest.importorskip("pandas"), pytest.importorskip("numpy")
+    raw.script(took)
+    frame = pandas.DataFrame({"sku": ["A", "B"], "tags": [numpy.array(["z"]), numpy.array(["x", "y"])]})
+    await at_raw().products.bulk_upsert(frame)
+
+    assert raw.requests[0].json() == {"products": [{"sku": "A", "tags": ["z"]}, {"sku": "B", "tags": ["x", "y"]}]}
+
+
+async def test_arrow_is_read_in_whatever_form_it_comes(at_raw, raw):
+    """A table, a reader, a single batch and a data set are rows all the same."""
+    pyarrow = pytest.importorskip("pyarrow")
+    dataset = pytest.importorskip("pyarrow.dataset")
+    table = pyarrow.table({"sku": ["A", "B", "C"], "name": ["a", "b", "c"]})
+    for source in (table, table.to_reader(), table.to_batches()[0], dataset.dataset(table)):
+        raw.script(took)
+        raw.requests.clear()
+        await at_raw().products.bulk_upsert(source, chunk_size=2, concurrency=1)
+        assert sent(raw) == [["A", "B"], ["C"]]
+
+
+@pytest.mark.parametrize("kind", ["reader", "parquet"])
+async def test_batch_of_a_whole_table_is_not_taken_apart_at_once(at_raw, raw, tmp_path, kind):
+    """A reader may give one batch of millions: its rows become Python's own a chunk at a time."""
+    pyarrow = pytest.importorskip("pyarrow")
+    raw.script(lambda request: (raw.requests.clear(), took(request))[1])
+    table = pyarrow.table({"sku": [f"S{n}" for n in range(40_000)], **{f"c{n}": [1.5] * 40_000 for n in range(10)}})
+    source = table.to_reader()
+    if kind == "parquet":
+        source = tmp_path / "rows.parquet"
+        pytest.importorskip("pyarrow.parquet").write_table(table, source)
+    segops = at_raw()
+    await segops.products.bulk_upsert(rows(3))
+    tracemalloc.start()
+    try:
+        await segops.products.bulk_upsert(source, chunk_size=200, concurrency=2)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 6_000_000, "the rows of 40,000 dictionaries take more than 15 MB"
+
+
+async def test_pandas_column_is_refused(at_raw, raw):
+    """Its values are no rows."""
+    pandas = pytest.importorskip("pandas")
+    with pytest.raises(SegOpsInputError, match="Series"):
+        await at_raw().products.bulk_upsert(pandas.Series(["A"]))
+
+    assert raw.requests == []

@@ -9,6 +9,7 @@ from rawserver import CLOSE, RESET, reply
 
 from segops_admin import BulkUpsertError, SegOpsConnectionError, SegOpsServerError
 from segops_admin.bulk.window import Window
+from segops_admin.core.pace import Quota
 
 STORMS = {
     "429": {"status": 429, "retry_after": 0},
@@ -189,3 +190,23 @@ def test_rising_latency_narrows_before_the_server_refuses():
 
     assert server.answers(5, took_s=0.2) == 8
     assert server.answers(1, took_s=0.5) == 4
+
+
+def test_one_quick_request_does_not_make_the_others_late():
+    """A chunk of a single row is back at once; what is usual is found again after a few of the usual size."""
+    server = Server(Window(8))
+    server.answers(1, took_s=0.002)
+    server.answers(10, took_s=0.5)
+
+    assert server.answers(60, took_s=0.5) == 8
+
+
+async def test_our_own_quota_is_no_objection_of_the_servers(at_raw, raw):
+    """Chunks wait for their places; nothing is counted as a retry, and the client's timeout is about the server."""
+    raw.script(took)
+    segops = at_raw(rate_limit=Quota(3, 0.4), timeout=0.3)
+    result = await segops.products.bulk_upsert(rows(90), chunk_size=10, concurrency=4)
+
+    assert figures(result) == (90, 0, 0)
+    assert result.retries == 0
+    assert len(raw.requests) == 9
