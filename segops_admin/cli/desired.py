@@ -60,7 +60,7 @@ Desired = dict[str, list[dict[str, Any]]]
 def read_desired(name: str) -> Desired:
     """Return what a file says, checked; CommandError tells the place of what is wrong."""
     data = sys.stdin.buffer.read() if name == "-" else read_bytes(Path(name))
-    document = _parsed(data, name)
+    document = parsed(data, name)
     known = {kind.name: kind for kind in KINDS}
     if not is_object(document) or not document:
         raise CommandError(f"{name} holds no definitions; it needs sections such as {', '.join(known)}.")
@@ -85,31 +85,51 @@ def settable(kind: Kind, item: Mapping[str, Any]) -> dict[str, Any]:
     return {field: item[field] for field in kind.fields if field in item and item[field] is not None}
 
 
-def _parsed(data: bytes, name: str) -> Any:
-    if name.endswith(".json"):
-        try:
-            return json.loads(data)
-        except json.JSONDecodeError as error:
+def parsed(data: bytes, name: str) -> Any:
+    """Return JSON or YAML as JSON data; CommandError tells the place of what is wrong."""
+    try:
+        return json.loads(data)
+    except json.JSONDecodeError as error:
+        if name.endswith(".json"):
             raise CommandError(
                 f"Bad JSON in {name}, line {error.lineno}, column {error.colno}: {error.msg}."
             ) from error
-        except UnicodeDecodeError as error:
-            raise CommandError(f"{name} is not UTF-8.") from error
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{name} is not UTF-8.") from error
+    except RecursionError as error:
+        raise CommandError(f"{name} is nested too deeply.") from error
+    return _from_yaml(data, name)
+
+
+def _from_yaml(data: bytes, name: str) -> Any:
     import yaml  # noqa: PLC0415 -- for these files only
 
     try:
-        return yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 -- a safe loader
+        loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(data)
+        loader.yaml_implicit_resolvers = _without_dates(loader.yaml_implicit_resolvers)
+        return json.loads(json.dumps(loader.get_single_data(), allow_nan=False))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise CommandError(f"Bad YAML in {name}{place}: {error.problem or error.context}.") from error
     except yaml.YAMLError as error:
         raise CommandError(f"{name} is no YAML: {error}") from error
+    except (TypeError, ValueError, RecursionError) as error:
+        raise CommandError(f"{name} holds what JSON cannot say: {error}.") from error
 
 
-def _checked(kind: Kind, items: Any, name: str) -> list[dict[str, Any]]:
-    if not is_array(items):
+def _without_dates(resolvers: Mapping[str, list[tuple[str, Any]]]) -> dict[str, list[tuple[str, Any]]]:
+    """Return YAML's rules for bare words without the one for dates: JSON has none, so they are the text they look."""
+    return {
+        first: [(tag, pattern) for tag, pattern in rules if not tag.endswith(":timestamp")]
+        for first, rules in resolvers.items()
+    }
+
+
+def _checked(kind: Kind, given: Any, name: str) -> list[dict[str, Any]]:
+    if not is_array(given):
         raise CommandError(f"{name}: {kind.name} must be a list.")
+    items = [_trimmed(item) for item in given]
     seen: set[str] = set()
     for number, item in enumerate(items, 1):
         where = f"{name}: {kind.name}, item {number}"
@@ -122,6 +142,13 @@ def _checked(kind: Kind, items: Any, name: str) -> list[dict[str, Any]]:
             raise CommandError(f"{where}: {item[kind.identity]!r} is there twice.")
         seen.add(item[kind.identity])
     return items
+
+
+def _trimmed(item: Any) -> Any:
+    """Return an object with its texts as the service keeps them: without space around them."""
+    if not is_object(item):
+        return item
+    return {name: value.strip() if isinstance(value, str) else value for name, value in item.items()}
 
 
 def _nearest(word: Any, known: Iterable[str]) -> str:

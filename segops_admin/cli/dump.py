@@ -16,9 +16,11 @@ def _dump(file: Path | None) -> None:
     from .forms import PRETTY, dump, yaml_text  # noqa: PLC0415
 
     wanted = settings()
+    if wanted.output not in (None, "json", "yaml"):
+        raise click.UsageError(f"-o {wanted.output}: such a file is yaml or json.", ctx=click.get_current_context())
     with connected(wanted) as client:
         found = dumped(client)
-        as_json = wanted.output == "json" or (file is not None and file.suffix == ".json")
+        as_json = (wanted.output or (file.suffix[1:] if file else "")) == "json"
         text = dump(found, options=PRETTY).decode() + "\n" if as_json else yaml_text(found)
         if file is None:
             click.echo(text, nl=False)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ..sync import SegOpsAdmin
     from .desired import Desired, Kind
+    from .options import Settings
 
 
 class Change(NamedTuple):
@@ -30,6 +31,12 @@ class Change(NamedTuple):
     before: Mapping[str, Any]
     after: Mapping[str, Any]
     """The fields that differ, as they are and as they should be."""
+
+    @property
+    def as_data(self) -> dict[str, Any]:
+        """The change as JSON data."""
+        what = {"action": "create" if self.id is None else "change", "kind": self.kind.name, "name": self.identity}
+        return {**what, "id": self.id, "before": self.before, "after": self.after}
 
 
 def changes(client: SegOpsAdmin, desired: Desired) -> Iterator[Change]:
@@ -48,6 +55,11 @@ def changes(client: SegOpsAdmin, desired: Desired) -> Iterator[Change]:
             differing = {name: value for name, value in item.items() if not same(there.get(name), value)}
             if differing:
                 yield Change(kind, identity, there["id"], {name: there.get(name) for name in differing}, differing)
+
+
+def wants_data(wanted: Settings) -> bool:
+    """Return whether differences are asked for as data, not as lines to read."""
+    return bool(wanted.output or wanted.query or wanted.columns)
 
 
 def carry_out(client: SegOpsAdmin, change: Change) -> None:
@@ -81,22 +93,38 @@ def diff(before: Any, after: Any) -> Iterator[str]:
 
 
 def same(stored_value: Any, wanted: Any) -> bool:
-    """Return whether a stored value is what is wanted; a list of named things equals an object by those names."""
-    if stored_value == wanted or (
-        not stored_value and not wanted and stored_value is not False and wanted is not False
-    ):
-        return True
+    """Return whether a stored value is what is wanted.
+
+    What the service adds by itself (an empty text, false, null) equals what was left out, at any depth. A list of named
+    things equals an object by those names, in any order.
+    """
+    if is_object(stored_value) and is_object(wanted):
+        return all(same(stored_value.get(name), wanted.get(name)) for name in {**stored_value, **wanted})
     one, other = _by_name(stored_value), _by_name(wanted)
-    return one is not None and other is not None and one == other
+    if one is not None and other is not None:
+        return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
+    if is_array(stored_value) and is_array(wanted):
+        return len(stored_value) == len(wanted) and all(map(same, stored_value, wanted))
+    return stored_value == wanted or (_is_empty(stored_value) and _is_empty(wanted))
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value is False or value == "" or ((is_array(value) or is_object(value)) and not value)
 
 
 def _by_name(value: Any) -> dict[str, Any] | None:
-    """Return named things in one of the two forms that schemas may have (segops-api.md 12)."""
-    if is_array(value) and all(is_object(item) and "name" in item for item in value):
-        return {item["name"]: {key: part for key, part in item.items() if key != "name"} for item in value}
+    """Return named things in one of the two forms that schemas may have (segops-api.md 12); one without a type is text.
+
+    [inferred]: the service answers with the type in full.
+    """
     if is_object(value) and all(is_object(item) for item in value.values()):
-        return {name: {key: part for key, part in item.items() if key != "name"} for name, item in value.items()}
-    return None
+        things = [{**item, "name": name} for name, item in value.items()]
+    elif is_array(value) and all(is_object(item) and isinstance(item.get("name"), str) for item in value):
+        things = value
+    else:
+        return None
+    named = {thing["name"]: {"type": "string", **thing} for thing in things}
+    return named if len(named) == len(things) else None
 
 
 def _by_identity(client: SegOpsAdmin, kind: Kind, wanted: set[str]) -> dict[str, Mapping[str, Any]]:
