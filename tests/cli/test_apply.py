@@ -1,4 +1,4 @@
-"""A workspace as a file: `apply` brings it there, once; `dump` writes such a file; `segments diff` compares with one."""
+"""A workspace as a file: `apply` brings it there, `dump` writes such a file, `segments diff` compares with one."""
 
 import itertools
 
