@@ -13,7 +13,7 @@ import socket
 import ssl
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import click
@@ -21,11 +21,11 @@ import click
 from .. import __version__
 from .border import PROGRAM, CommandError
 from .colours import paint
-from .masking import hint_of, keep_secret, masked
+from .masking import hint_of, keep_secret
 from .options import Command, Settings, settings, shared_options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from .profiles import Credentials
 
@@ -58,6 +58,8 @@ def _doctor() -> None:
         from .output import show  # noqa: PLC0415
 
         show([check._asdict() for check in checks], wanted)
+    if wanted.dry_run:
+        click.echo("Dry run: nothing was sent, so the server was not asked.", err=True)
     failed = [check.check for check in checks if check.status == "failed"]
     if failed:
         raise CommandError(f"{len(failed)} of {len(checks)} checks failed: {', '.join(failed)}.")
@@ -72,6 +74,7 @@ def _show(check: Check) -> None:
 
 def _checks(wanted: Settings) -> Iterator[Check]:
     from ..errors import SegOpsConfigError  # noqa: PLC0415
+    from .advice import root_fix  # noqa: PLC0415
     from .profiles import credentials  # noqa: PLC0415
 
     try:
@@ -87,14 +90,20 @@ def _checks(wanted: Settings) -> Iterator[Check]:
     except SegOpsConfigError as error:
         yield Check("root", "failed", "cannot be used", str(error))
     else:
-        yield Check("root", "ok", root)
-        near = _reachable(root)
-        yield near
-        if near.status == "ok":
-            yield _tls(root)
-            if key.status == "ok":
-                yield from _server(wanted, found)
+        fix = root_fix(found, root)
+        yield Check("root", "warning" if fix else "ok", root, fix)
+        if not wanted.dry_run:
+            yield from _network(wanted, found, root, key_fits=key.status == "ok")
     yield _versions()
+
+
+def _network(wanted: Settings, found: Credentials, root: str, *, key_fits: bool) -> Iterator[Check]:
+    near = _reachable(root)
+    yield near
+    if near.status == "ok":
+        yield _tls(root)
+        if key_fits:
+            yield from _server(wanted, found, root)
 
 
 def _key(found: Credentials) -> Check:
@@ -143,7 +152,9 @@ def _tls(root: str) -> Check:
             expires = str((secure.getpeercert() or {}).get("notAfter", ""))
             days = int((ssl.cert_time_to_seconds(expires) - datetime.now(timezone.utc).timestamp()) // 86400)
             said = f"{secure.version()}, certificate good for {days} days"
-            return Check("TLS", "ok" if days > EXPIRY_DAYS else "warning", said)
+            if days > EXPIRY_DAYS:
+                return Check("TLS", "ok", said)
+            return Check("TLS", "warning", said, "Have the server's certificate renewed.")
     except ssl.SSLCertVerificationError as error:
         fix = "Install the issuing authority's certificate (SSL_CERT_FILE), or correct the root's host name."
         return Check("TLS", "failed", error.verify_message, fix)
@@ -151,20 +162,24 @@ def _tls(root: str) -> Check:
         return Check("TLS", "failed", str(error.strerror or error), "Is this port one for https://?")
 
 
-def _server(wanted: Settings, found: Credentials) -> Iterator[Check]:
+def _server(wanted: Settings, found: Credentials, root: str) -> Iterator[Check]:
     """Ask the server something cheap; its answer also tells its time."""
+    from ..core.codec import decode_promised  # noqa: PLC0415
     from ..errors import SegOpsApiError, SegOpsError  # noqa: PLC0415
+    from .advice import fix_for  # noqa: PLC0415
     from .connect import connected, get_raw  # noqa: PLC0415
 
     began = datetime.now(timezone.utc)
     try:
         with connected(wanted._replace(dry_run=False), found=found, max_retries=0) as client:
-            headers: Any = get_raw(client, "/analytics/overview/").headers
+            answer = get_raw(client, "/analytics/overview/")
+        headers: Mapping[str, str] = answer.headers
+        decode_promised(answer)
     except SegOpsApiError as error:
-        yield Check("server", "failed", f"answered {error.status}", masked(str(error)))
+        yield Check("server", "failed", f"answered {error.status}", fix_for(error, found, root))
         headers = error.headers
     except SegOpsError as error:
-        yield Check("server", "failed", "no usable answer", masked(str(error)))
+        yield Check("server", "failed", "no usable answer", fix_for(error, found, root))
         return
     else:
         took_ms = (datetime.now(timezone.utc) - began).total_seconds() * 1000
@@ -177,6 +192,7 @@ def _clock(date: str | None) -> Check:
         theirs = parsedate_to_datetime(date or "")
     except ValueError:
         return Check("clock", "warning", "the server does not tell its time")
+    theirs = theirs.replace(tzinfo=theirs.tzinfo or timezone.utc)  # "-0000" leaves it out
     skew_s = (datetime.now(timezone.utc) - theirs).total_seconds()
     if abs(skew_s) <= MOST_SKEW_S:
         return Check("clock", "ok", f"within {abs(skew_s) + 1:.0f} s of the server's")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import tempfile
 from importlib import import_module
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from ..records.base import is_object
 from .border import PROGRAM, CommandError
 
 if TYPE_CHECKING:
@@ -37,26 +39,36 @@ class Credentials(NamedTuple):
     api_key: str | None
     base_url: str | None
     source: str
+    profile: str | None = None
+    """The profile they are from, if they are."""
+
+
+def profile_name(wanted: Settings) -> str:
+    """Return the profile that is meant: by the option, else by the environment."""
+    return wanted.profile or os.environ.get("SEGOPS_PROFILE") or DEFAULT
+
+
+def profile_names() -> list[str]:
+    """Return the names of all profiles."""
+    return sorted(_profiles())
 
 
 def credentials(wanted: Settings) -> Credentials:
     """Return the key and root to use; options first, then the environment, then a profile."""
     if wanted.api_key is not None:
         return Credentials(wanted.api_key, None, "--api-key")
-    named = wanted.profile or os.environ.get("SEGOPS_PROFILE")
     if os.environ.get("SEGOPS_API_KEY"):
         if wanted.profile:
             click.echo(f"SEGOPS_API_KEY is set and wins over profile {wanted.profile!r}.", err=True)
         return Credentials(None, None, "SEGOPS_API_KEY")
-    profile = _profiles().get(named or DEFAULT)
+    name = profile_name(wanted)
+    profile = _profiles().get(name)
     if profile is None:
-        if named:
-            raise CommandError(
-                f"There is no profile {named!r}. {_others()} `{PROGRAM} login --profile {named}` makes it."
-            )
+        if name != DEFAULT:
+            raise CommandError(f"{_unknown(name)} `{PROGRAM} login --profile {shlex.quote(name)}` makes it.")
         raise CommandError(f"No API key: run `{PROGRAM} login`, or set SEGOPS_API_KEY to a secret key (sk_…).")
     root = None if os.environ.get("SEGOPS_API_URL") else profile.get("base_url")
-    return Credentials(_stored_key(named or DEFAULT, profile), root, f"profile {named or DEFAULT}")
+    return Credentials(_stored_key(name, profile), root, f"profile {name}", name)
 
 
 def store(name: str, api_key: str, base_url: str | None) -> str:
@@ -64,39 +76,51 @@ def store(name: str, api_key: str, base_url: str | None) -> str:
     in_keyring = _to_keyring(name, api_key)
     profile = {"base_url": base_url} if base_url else {}
     _write({**_profiles(), name: profile if in_keyring else {**profile, "api_key": api_key}})
-    return "the system's keyring" if in_keyring else str(_file())
+    return "the system's keyring" if in_keyring else str(profiles_file())
+
+
+def check_known(name: str) -> None:
+    """Refuse a name without a profile, and say which there are."""
+    if name not in _profiles():
+        raise CommandError(_unknown(name))
 
 
 def forget(name: str) -> None:
     """Remove a profile and its key."""
+    check_known(name)
     known = _profiles()
-    if name not in known:
-        raise CommandError(f"There is no profile {name!r}. {_others()}".strip())
     if "api_key" not in known.pop(name):
         _from_keyring(name, remove=True)
     _write(known)
 
 
-def _file() -> Path:
+def profiles_file() -> Path:
+    """Return where profiles are kept, and keys where there is no keyring."""
     from platformdirs import user_config_path  # noqa: PLC0415 -- not needed where the environment has the key
 
     return user_config_path(PROGRAM, appauthor=False) / "profiles.json"
 
 
 def _profiles() -> dict[str, dict[str, Any]]:
-    file = _file()
+    file = profiles_file()
     try:
         found = json.loads(file.read_text("utf-8"))
     except FileNotFoundError:
         return {}
     except ValueError as error:
-        raise CommandError(f"{file} is damaged: {error}. Remove it and run `{PROGRAM} login`.") from error
-    return found if isinstance(found, dict) else {}  # pyright: ignore[reportUnknownVariableType]
+        raise _damaged(file, str(error)) from error
+    if not is_object(found) or not all(is_object(profile) for profile in found.values()):
+        raise _damaged(file, "it holds no profiles")
+    return found
+
+
+def _damaged(file: Path, how: str) -> CommandError:
+    return CommandError(f"{file} is damaged: {how}. Remove it and run `{PROGRAM} login`.")
 
 
 def _write(profiles: Mapping[str, Any]) -> None:
     """Replace the file at once, readable by its owner only from its first moment."""
-    file = _file()
+    file = profiles_file()
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle, name = tempfile.mkstemp(dir=file.parent)  # made with mode 0600
     with os.fdopen(handle, "w", encoding="utf-8") as text:
@@ -104,15 +128,17 @@ def _write(profiles: Mapping[str, Any]) -> None:
     Path(name).replace(file)
 
 
-def _others() -> str:
-    known = sorted(_profiles())
-    return f"Stored: {', '.join(known)}." if known else ""
+def _unknown(name: str) -> str:
+    known = ", ".join(profile_names())
+    return f"There is no profile {name!r}." + (f" Stored: {known}." if known else "")
 
 
 def _stored_key(name: str, profile: Mapping[str, Any]) -> str:
     key = profile.get("api_key") or _from_keyring(name)
     if not key:
-        raise CommandError(f"The keyring has no key for profile {name!r}. Run `{PROGRAM} login --profile {name}`.")
+        raise CommandError(
+            f"The keyring has no key for profile {name!r}. Run `{PROGRAM} login --profile {shlex.quote(name)}`."
+        )
     return str(key)
 
 
@@ -123,9 +149,9 @@ def _to_keyring(name: str, api_key: str) -> bool:
         return False
     try:
         keyring.set_password(SERVICE, name, api_key)
+        return bool(keyring.get_password(SERVICE, name) == api_key)  # there are backends that keep nothing
     except trouble:  # no service that keeps secrets, or a locked one
         return False
-    return True
 
 
 def _from_keyring(name: str, *, remove: bool = False) -> str | None:
@@ -145,6 +171,12 @@ def _from_keyring(name: str, *, remove: bool = False) -> str | None:
 
 
 def _keyring() -> tuple[Any, tuple[type[Exception], ...]]:
-    """Return the keyring package, an extra, and the errors of its backends."""
+    """Return the keyring package, an extra, and the errors of its backends and of a choice of backend that is none."""
     keyring = import_module("keyring")
-    return keyring, (import_module("keyring.errors").KeyringError, RuntimeError)
+    return keyring, (
+        import_module("keyring.errors").KeyringError,
+        RuntimeError,
+        ImportError,
+        AttributeError,
+        ValueError,
+    )

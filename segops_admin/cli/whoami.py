@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from .border import PROGRAM
+from .border import PROGRAM, CommandError
 from .options import Command, settings, shared_options
 
 
 def _whoami() -> None:
     from ..config import resolve_api_key  # noqa: PLC0415 -- help does without the client
+    from ..errors import SegOpsError  # noqa: PLC0415
+    from .advice import explained  # noqa: PLC0415
     from .connect import caller_of, connected  # noqa: PLC0415
     from .masking import hint_of  # noqa: PLC0415
     from .output import show  # noqa: PLC0415
@@ -16,11 +18,15 @@ def _whoami() -> None:
     wanted = settings()
     found = credentials(wanted)
     with connected(wanted, found=found) as client:
-        overview = client.analytics.overview()
+        root = caller_of(client).config.base_url
+        try:
+            overview = client.analytics.overview()
+        except SegOpsError as error:
+            raise CommandError(explained(error, found, root)) from error
         answer = {
             "key": hint_of(resolve_api_key(found.api_key)),
             "from": found.source,
-            "root": caller_of(client).config.base_url,
+            "root": root,
             "server": "accepts the key",
             "segments": overview.segment_count,
             "members": overview.total_members,
