@@ -1,15 +1,30 @@
-"""`segops-admin emulator`: the local API in the foreground, with the options its class has."""
+"""`segops-admin emulator`: the local API in the foreground, with the options its class has.
+
+They are read from the text of the emulator's modules, as `surface` reads the library's: help and completion do without
+aiohttp, which those modules load.
+"""
 
 from __future__ import annotations
 
+import ast
 import inspect
+import pkgutil
 import sqlite3
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .border import CommandError
+from .border import PROGRAM, CommandError
 from .derive import bind, derive
+from .options import settings
+
+if TYPE_CHECKING:
+    from .derive import Derived
+
+CLASS = "emulator/server.py"
+COMMAND = "emulator/__main__.py"
+"""Where the emulator's class is, and its command of its own, whose words are ours too."""
 
 
 class EmulatorCommand(click.Command):
@@ -17,21 +32,46 @@ class EmulatorCommand(click.Command):
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Return the emulator's options."""
-        from ..emulator.__main__ import FAULT_HELP  # noqa: PLC0415 -- loads aiohttp
-
-        fault = click.Option(
-            ["--fault"], multiple=True, metavar="JSON", help=FAULT_HELP[0].upper() + FAULT_HELP[1:] + "."
-        )
+        said: str = _constant("FAULT_HELP")
+        fault = click.Option(["--fault"], multiple=True, metavar="JSON", help=f"{said[0].upper()}{said[1:]}.")
         return [*_derived().params, fault, *super().get_params(ctx)]
 
 
-def _derived() -> Any:
-    from ..emulator import Emulator  # noqa: PLC0415 -- loads aiohttp
+@cache
+def _derived() -> Derived:
+    """Return the emulator's constructor as the shell sees it."""
+    constructor = next(
+        node
+        for owner in _text(CLASS).body
+        if isinstance(owner, ast.ClassDef) and owner.name == "Emulator"
+        for node in owner.body
+        if isinstance(node, ast.FunctionDef) and node.name == "__init__"
+    )
+    place: dict[str, Any] = {}
+    exec(compile(ast.Module([constructor], []), CLASS, "exec"), place)  # noqa: S102 -- text of our own
+    found = derive(place["__init__"], inspect.getdoc(place["__init__"]) or "")
+    for param in found.params:
+        param.opts.extend(_constant("ALIASES").get(param.name, ()))
+    return found
 
-    return derive(Emulator.__init__, inspect.getdoc(Emulator.__init__) or "")
+
+def _constant(name: str) -> Any:
+    """Return a constant of the emulator's own command."""
+    return next(
+        ast.literal_eval(node.value)
+        for node in _text(COMMAND).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name
+    )
+
+
+def _text(file: str) -> ast.Module:
+    return ast.parse(pkgutil.get_data("segops_admin", file) or b"")
 
 
 def _run(fault: tuple[str, ...] = (), **typed: Any) -> None:
+    if settings().dry_run:
+        click.echo("Dry run: nothing was started.", err=True)
+        return
     from ..emulator import Emulator  # noqa: PLC0415
     from ..emulator.__main__ import add_faults, serve  # noqa: PLC0415
 
@@ -47,6 +87,8 @@ def _run(fault: tuple[str, ...] = (), **typed: Any) -> None:
         raise CommandError(f"The database {emulator.db} cannot be used: {error}.") from error
     except OverflowError as error:
         raise click.UsageError(f"--port: {error}") from error
+    except OSError as error:
+        raise CommandError(f"Nothing is served: {error.strerror or error}. --port 0 takes a free port.") from error
 
 
 def _announce(emulator: Any) -> None:
@@ -54,4 +96,9 @@ def _announce(emulator: Any) -> None:
     click.echo("Set both in another shell to use it. Ctrl-C ends it.", err=True)
 
 
-command = EmulatorCommand("emulator", callback=_run, help="Run a local SegOps API until Ctrl-C.")
+command = EmulatorCommand(
+    "emulator",
+    callback=_run,
+    help="Run a local SegOps API until Ctrl-C.\n\nPrints the root and the key to use it with.",
+    epilog=f"Example: {PROGRAM} emulator --port 8000 --db segops.sqlite",
+)

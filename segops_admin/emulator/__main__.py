@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import inspect
 import json
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from segops_admin.emulator.server import Emulator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 FAULT_HELP = 'switch on a fault, e.g. {"path": "/segments/", "status": 503, "times": 2}; may be repeated'
+
+ALIASES = {"throttle_per_minute": ["--throttle"]}
+"""Older words for options, by the parameter they stand for."""
+
+TYPES: Mapping[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 
 
 def serve(emulator: Emulator, *, on_ready: Callable[[Emulator], None] = lambda _: None) -> None:
@@ -34,18 +40,17 @@ async def _serve(emulator: Emulator, on_ready: Callable[[Emulator], None]) -> No
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the options of the command."""
+    """Return the options of the command: those of the class, with its defaults and what it says of them."""
     options = argparse.ArgumentParser(prog="python -m segops_admin.emulator", description="Run a local SegOps API.")
-    options.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    options.add_argument("--port", type=int, default=8000, help="port, 0 for a free one (default: %(default)s)")
-    options.add_argument("--db", default=":memory:", help="file that keeps the data (default: in memory)")
-    options.add_argument("--api-key", help="secret key of the default tenant (default: a fresh one)")
-    options.add_argument(
-        "--throttle", type=int, metavar="N", help="API calls per minute and tenant (default: no limit)"
-    )
-    options.add_argument("--job-delay", type=float, default=0.5, metavar="S", help="seconds a job stays queued")
-    options.add_argument("--idempotency", action="store_true", help="replay answers by Idempotency-Key")
-    options.add_argument("--redirect-downloads", action="store_true", help="send downloads on to a second port")
+    text = " ".join((Emulator.__init__.__doc__ or "").split())
+    for name, parameter in list(inspect.signature(Emulator.__init__).parameters.items())[1:]:
+        flags = [f"--{name.replace('_', '-')}", *ALIASES.get(name, ())]
+        said = text.partition(f" {name}: ")[2].partition(".")[0]
+        how: dict[str, Any] = {"type": TYPES[parameter.annotation.partition(" ")[0]]}
+        if parameter.annotation == "bool":
+            how = {"action": argparse.BooleanOptionalAction}
+        shown = "" if parameter.default is None else " (default: %(default)s)"
+        options.add_argument(*flags, dest=name, default=parameter.default, help=said + shown, **how)
     options.add_argument("--fault", action="append", default=[], metavar="JSON", help=FAULT_HELP)
     return options
 
@@ -61,22 +66,17 @@ def add_faults(emulator: Emulator, rules: Sequence[str]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the options and serve."""
-    options = parser().parse_args(arguments)
-    emulator = Emulator(
-        host=options.host,
-        port=options.port,
-        db=options.db,
-        api_key=options.api_key,
-        throttle_per_minute=options.throttle,
-        job_delay=options.job_delay,
-        idempotency=options.idempotency,
-        redirect_downloads=options.redirect_downloads,
-    )
+    options = vars(parser().parse_args(arguments))
+    faults = options.pop("fault")
+    emulator = Emulator(**options)
     try:
-        add_faults(emulator, options.fault)
+        add_faults(emulator, faults)
     except ValueError as error:
         parser().error(f"--fault: {error}")
-    serve(emulator, on_ready=_announce)
+    try:
+        serve(emulator, on_ready=_announce)
+    except OSError as error:
+        parser().exit(1, f"python -m segops_admin.emulator: {error.strerror or error}\n")
 
 
 def _announce(emulator: Emulator) -> None:

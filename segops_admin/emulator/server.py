@@ -51,8 +51,11 @@ class Emulator:
     ) -> None:
         """Prepare an emulator; nothing is opened until it is entered.
 
-        port: 0 takes a free one. db: a file keeps everything over a restart, keys and unfinished jobs included.
-        job_delay: seconds a background job stays queued. redirect_downloads: exports answer 302 to a second port.
+        host: the address to listen on. port: 0 takes a free one. db: a file keeps everything over a restart, keys and
+        unfinished jobs included. api_key: a secret key of the default tenant; without it a fresh one.
+        throttle_per_minute: API calls per minute and tenant; without it no limit. job_delay: seconds a background job
+        stays queued. idempotency: replay answers by Idempotency-Key. redirect_downloads: exports answer 302 to a second
+        port.
         """
         self.host, self.db = host, db
         self.clock, self.faults = Clock(), Faults()

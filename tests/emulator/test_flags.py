@@ -1,11 +1,18 @@
-"""Faults can be switched on from the command line, for a service that a person starts by hand."""
+"""The emulator started by hand: two commands with the same options, faults among them."""
 
+import inspect
+import socket
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 
+import click
 import pytest
+
+from segops_admin.cli.emulate import _derived, command
+from segops_admin.emulator import Emulator
+from segops_admin.emulator.__main__ import parser
 
 PROGRAMS = {"emulator": ["segops_admin.emulator"], "command": ["segops_admin", "emulator"]}
 
@@ -42,3 +49,40 @@ def test_fault_that_is_none_is_refused(program, rule):
     assert ended.returncode == 2
     assert "--fault" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_both_commands_have_the_same_words():
+    """An older word among them."""
+    known = {flag for action in parser()._actions for flag in action.option_strings} - {"-h", "--help"}
+    params = command.get_params(click.Context(command))
+    words = {flag for param in params for flag in [*param.opts, *param.secondary_opts]} - {"--help"}
+
+    assert known == words
+    assert {"--throttle", "--throttle-per-minute", "--fault", "--no-idempotency"} <= known
+    assert parser().parse_args(["--throttle", "5"]).throttle_per_minute == 5
+
+
+def test_both_commands_have_the_defaults_of_the_class():
+    """They are written there and nowhere else."""
+    defaults = {
+        name: parameter.default
+        for name, parameter in inspect.signature(Emulator.__init__).parameters.items()
+        if name != "self"
+    }
+    asked = vars(parser().parse_args([]))
+
+    assert {**asked, "fault": []} == {**defaults, "fault": []}
+    assert {slot.parameter.name: slot.parameter.default for slot in _derived().slots} == defaults
+
+
+@pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
+def test_a_port_that_is_taken_is_one_line(program):
+    """Not a stack trace."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = subprocess.run(
+            [sys.executable, "-m", *program, "--port", port], capture_output=True, text=True, timeout=30, check=False
+        )
+
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (1, "", 1)
+    assert "in use" in ended.stderr
