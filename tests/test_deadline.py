@@ -17,12 +17,14 @@ from rawserver import CLOSE, HANG, reply
 
 import segops_admin
 from segops_admin import (
+    AsyncSegOpsAdmin,
     BulkUpsertError,
     SegOpsAdmin,
     SegOpsConfigError,
     SegOpsError,
     SegOpsJobError,
     SegOpsRateLimitError,
+    SegOpsServerError,
     SegOpsTimeoutError,
 )
 
@@ -290,3 +292,38 @@ async def test_deadline_before_a_place_in_our_quota_is_told_at_once(at_raw, raw,
 
     assert isinstance(caught.value.__cause__, SegOpsTimeoutError)
     assert caught.value.result.stored == 10
+
+
+async def test_deadline_ends_an_import_whose_rows_do_not_come(raw, in_time):
+    """A source that hangs is no reason to outlive the scope; what it raises by itself comes out as it is."""
+    raw.script(took)
+
+    async def hanging():
+        for row in rows(10):
+            yield row
+        await asyncio.Event().wait()
+
+    async def out_of_its_own_time():
+        yield rows(1)[0]
+        raise TimeoutError("the database")
+
+    async with AsyncSegOpsAdmin("sk_test", base_url=raw.url) as segops:
+        with segops_admin.deadline(0.3), in_time(0.3, BulkUpsertError) as caught:
+            await segops.products.bulk_upsert(hanging(), chunk_size=10)
+        assert caught.value.result.stored == 10
+        with segops_admin.deadline(20), pytest.raises(TimeoutError, match="the database"):
+            await segops.products.bulk_upsert(out_of_its_own_time())
+
+
+async def test_answer_that_comes_too_late_for_another_try_is_told(at_raw, raw, in_time):
+    """Not `no answer`: there was one, and its hint is on the error."""
+    raw.script(reply(503, {"detail": "Down."}, retry_after=0.4))
+    with in_time(0.45, SegOpsTimeoutError, SegOpsServerError) as caught:
+        await at_raw(timeout=0.45, max_retries=1000).segments.get(1)
+    assert (caught.value.attempts, caught.value.retry_after) == (2, 0.4)
+
+    raw.script(reply(503, {"detail": "Down."}))
+    with in_time(0.4, SegOpsTimeoutError) as caught:
+        await at_raw(timeout=0.4, max_retries=1000).segments.get(1)
+    assert "503" in str(caught.value)
+    assert "no answer" not in str(caught.value)

@@ -8,7 +8,17 @@ import random
 import pytest
 from rawserver import CLOSE, RESET, reply
 
-from segops_admin import SegOpsApiError, SegOpsConfigError, SegOpsConnectionError, SegOpsError, SegOpsRateLimitError
+import segops_admin
+from segops_admin import (
+    AsyncSegOpsAdmin,
+    BulkUpsertError,
+    SegOpsApiError,
+    SegOpsConfigError,
+    SegOpsConnectionError,
+    SegOpsError,
+    SegOpsRateLimitError,
+    SegOpsTimeoutError,
+)
 from segops_admin.core.pace import RETRY_TOKENS, STAGGER_S, TOKENS_PER_SUCCESS, Budget, Pace, Quota, parse_rate_limit
 
 EMPTY = reply(200, {"count": 0, "next": None, "previous": None, "results": []})
@@ -262,5 +272,47 @@ async def test_throttled_error_still_comes_when_repeats_are_off(at_raw, raw):
     raw.script(reply(429, {}, retry_after=0))
     with pytest.raises(SegOpsRateLimitError):
         await at_raw(max_retries=0).segments.list()
+
+    assert len(raw.requests) == 1
+
+
+async def test_calls_that_waited_at_the_gate_keep_to_the_quota_behind_it(at_raw, raw):
+    """A place in the quota is taken when the gate is open, or all places would have come up meanwhile."""
+    raw.script(reply(429, {"detail": "Throttled."}, retry_after=0.5), EMPTY)
+    quota = Quota(3, 3600.0)
+    segops = at_raw(rate_limit=quota, timeout=3)
+    first = asyncio.ensure_future(segops.segments.list())
+    await raw.arrived.wait()
+    crowd = [asyncio.ensure_future(segops.segments.list()) for _ in range(6)]
+    ends = await asyncio.gather(first, *crowd, return_exceptions=True)
+
+    assert sum(isinstance(end, SegOpsTimeoutError) for end in ends) == 5
+    assert len(raw.requests) == 3
+
+
+async def test_place_of_a_cancelled_call_goes_to_the_next(raw):
+    """Forty requests of browsers that went away must not hold up the next one for twenty seconds."""
+    raw.script(EMPTY)
+    async with AsyncSegOpsAdmin("sk_test", base_url=raw.url, rate_limit="2/min", timeout=3600) as segops:
+        await asyncio.gather(segops.segments.list(), segops.segments.list())
+        gone = [asyncio.ensure_future(segops.segments.list()) for _ in range(40)]
+        await asyncio.sleep(0.05)
+        for task in gone:
+            task.cancel()
+        await asyncio.gather(*gone, return_exceptions=True)
+        with pytest.raises(SegOpsTimeoutError) as caught:
+            await segops.with_options(timeout=5).segments.list()
+
+    assert 30 < caught.value.retry_after <= 60
+
+
+async def test_spent_budget_slows_an_import_down(raw):
+    """A call is not repeated then; an import of hours is, after the longest wait: here longer than there is time."""
+    raw.script(DOWN)
+    async with AsyncSegOpsAdmin("sk_test", base_url=raw.url) as segops:
+        while segops._call.pace.budget.spend():
+            pass
+        with segops_admin.deadline(20), pytest.raises(BulkUpsertError, match="503"):
+            await segops.products.bulk_upsert([{"sku": "A", "name": "a"}])
 
     assert len(raw.requests) == 1

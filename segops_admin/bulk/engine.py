@@ -7,16 +7,18 @@ last row wins whatever the concurrency. An object and not a generator: nothing i
 from __future__ import annotations
 
 import asyncio
+import math
 import uuid
 from collections import deque
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from ..config import check_number
-from ..errors import BulkUpsertError, SegOpsError, SegOpsInputError
+from ..core.deadline import remaining_s, timeout_at
+from ..errors import BulkUpsertError, SegOpsConfigError, SegOpsError, SegOpsInputError, SegOpsTimeoutError
 from ..records.base import is_array
 from .chunks import Chunk, cut
 from .journal import Journal, JournalError
@@ -72,12 +74,20 @@ class ChunkStream:
         self._journal: Journal | None = None
         self._sender: Sender | None = None
         self._closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.tally = Tally(options.errors_path)
 
     def __aiter__(self) -> ChunkStream:
         return self
 
     async def __anext__(self) -> ChunkResult:
+        loop = asyncio.get_running_loop()
+        self._loop = self._loop or loop
+        if self._loop is not loop:
+            raise SegOpsConfigError(
+                "This import was begun on another event loop, or before a fork, and cannot go on here. "
+                "Begin it anew; with a journal, what is stored is not sent again."
+            )
         try:
             result = await self._next()
             if result is not None:
@@ -187,8 +197,17 @@ class ChunkStream:
 
     async def _chunk(self) -> Chunk | None:
         """Return the next chunk of the source; what stops a file half way says how far the import came."""
+        clock = asyncio.get_running_loop().time
+        left_s = remaining_s(math.inf)
+        ends = clock() + left_s
         try:
-            return await anext(self._reading, None)
+            async with timeout_at(None if left_s == math.inf else ends):
+                return await anext(self._reading, None)
+        except asyncio.TimeoutError:
+            if clock() < ends:  # the caller's own
+                raise
+            late = SegOpsTimeoutError(f"The next rows did not come within the {left_s:.3g} s left.")
+            raise self._stopped(late) from late
         except SegOpsInputError as error:
             if self.tally.is_empty or not isinstance(self._rows, (str, Path)):
                 raise
@@ -243,24 +262,24 @@ class ChunkStream:
         return result
 
     def _take_in(self, task: asyncio.Task[ChunkResult]) -> None:
-        """Keep what a chunk came to; raise what stops the import, once all that has landed with it is counted."""
+        """Keep what a chunk came to; raise what stops the import."""
         self._skus_in_flight -= self._in_flight.pop(task).skus
         error = task.exception()
-        if error is None:
-            self._finished.append(task.result())
-            return
-        while not self._landed.empty():
-            other = self._landed.get_nowait()
-            del self._in_flight[other]
-            if other.exception() is None:
-                self._finished.append(other.result())
-        self.tally.add_all(self._finished)
-        raise self._stopped(error) from error
+        if error is not None:
+            raise self._stopped(error) from error
+        self._finished.append(task.result())
 
     def _stopped(self, error: BaseException) -> BaseException:
-        """Say of what ends an import how far it came."""
+        """Say of what ends an import how far it came, all that has landed by now included."""
         if not isinstance(error, (SegOpsError, JournalError)):
             return error
+        while not self._landed.empty():
+            task = self._landed.get_nowait()
+            del self._in_flight[task]
+            if task.exception() is None:
+                self._finished.append(task.result())
+        with suppress(SegOpsInputError):  # an errors_path that is full is what stopped it, or no matter now
+            self.tally.add_all(self._finished)
         result = self.tally.result()
         again = (
             "Call again with the same rows and journal to go on."

@@ -7,6 +7,7 @@ answer                        what happens
 400 that blames rows          those fail, the rest is sent again without them
 400 that blames nothing       all its rows fail with that reason
 429, 5xx, lost connection     waits and tries again, the same key, until patience ends
+2xx that is no object         stops the import: what became of the rows is not known
 anything else                 stops the import (key revoked, not allowed, moved)
 """
 
@@ -27,6 +28,7 @@ from ..errors import (
     SegOpsApiError,
     SegOpsBadRequestError,
     SegOpsConnectionError,
+    SegOpsDecodeError,
     SegOpsRateLimitError,
     SegOpsServerError,
 )
@@ -37,6 +39,8 @@ from .chunks import sku_of
 if TYPE_CHECKING:
     from ..core.call import Caller
     from ..core.pace import Pace
+    from ..core.response import Response
+    from ..records.base import JSON
     from .chunks import Chunk
     from .window import Window
 
@@ -94,7 +98,7 @@ class Sender:
         _take(answer, chunk, result)
         return []
 
-    async def _send(self, chunk: Chunk, key: str, result: ChunkResult) -> Any:
+    async def _send(self, chunk: Chunk, key: str, result: ChunkResult) -> JSON:
         request = Request(
             "POST", path("pim", "products", "bulk"), body=chunk.body, idempotency_key=key, repeat=Repeat.HARMLESS
         )
@@ -111,7 +115,7 @@ class Sender:
                     objection = error
                 else:
                     self.window.succeeded(clock(), clock() - started)
-                    return codec.decode_promised(response)
+                    return _promised(response)
             await self._pause(objection, next(delays, None))
             result.retries += 1
 
@@ -128,15 +132,30 @@ class Sender:
         hint_s = error.retry_after
         if delay_s is None or (hint_s is not None and hint_s > self.policy.max_retry_after_s):
             raise error
-        wait_s = delay_s if hint_s is None else above_hint(hint_s)
+        # Other calls are not repeated once the client's budget is spent; an import goes on, as slowly as may be.
+        slowest_s = 0.0 if self.pace.budget.spend() else self.policy.cap_s
+        wait_s = max(slowest_s, delay_s if hint_s is None else above_hint(hint_s))
         if wait_s >= remaining_s(math.inf):
             raise error
         await asyncio.sleep(wait_s)
 
 
-def _take(answer: Any, chunk: Chunk, result: ChunkResult) -> None:
+def _promised(response: Response) -> JSON:
+    """Return the object an answer must be: anything else says nothing of the rows, so they must not count as stored."""
+    answer = codec.decode_promised(response)
+    if is_object(answer):
+        return answer
+    raise SegOpsDecodeError(
+        f"POST {response.request.path} answered {response.status}, but not with an object: whether the rows are stored "
+        "is not known.",
+        method="POST",
+        url=response.url,
+        body=codec.told(response),
+    )
+
+
+def _take(body: JSON, chunk: Chunk, result: ChunkResult) -> None:
     """Add what the server says of a chunk; a row it does not blame is stored, whatever it counts."""
-    body = answer if is_object(answer) else {}
     failed = _failures(body.get("errors"), chunk)
     result.failed.extend(failed)
     result.stored += max(0, len(chunk.places) - len(failed))

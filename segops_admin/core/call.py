@@ -19,7 +19,7 @@ from ..errors import SegOpsConnectionError, SegOpsDecodeError, SegOpsInputError
 from . import codec
 from .deadline import remaining_s, timeout_at
 from .pace import Pace
-from .refusal import error_from
+from .refusal import LowerCaseHeaders, error_from
 from .request import MUTATIONS, query_string
 from .response import Response
 from .retry import Course, RetryPolicy, out_of_time, send_with_retries
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from .request import Request
 
 T = TypeVar("T")
+
+MASK = "***"
+SHORTEST_MASKED = 12
+"""Characters; real keys are longer."""
 
 USER_AGENT = f"segops-admin-python/{__version__}"
 COMMON_HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": USER_AGENT}
@@ -54,6 +58,10 @@ class Caller:
         init=False, repr=False, default=attrs.Factory(lambda call: _standing_headers(call.config), takes_self=True)
     )
     """The headers that all signed calls share."""
+    _key_bytes: bytes = attrs.field(
+        init=False, repr=False, default=attrs.Factory(lambda call: _to_mask(call.config.api_key), takes_self=True)
+    )
+    """What is masked in answers; empty for a key so short that it may be part of a word."""
 
     async def __call__(self, request: Request, kind: type[T]) -> T:
         """Send a request and return its answer as the record promised."""
@@ -83,7 +91,11 @@ class Caller:
         async def attempt() -> Response:
             incoming = await self.transport.attempt(outgoing)
             return Response(
-                request=request, url=incoming.url, status=incoming.status, headers=incoming.headers, body=incoming.body
+                request=request,
+                url=incoming.url,
+                status=incoming.status,
+                headers=self._without_key(incoming.headers),
+                body=incoming.body.replace(self._key_bytes, MASK.encode()) if self._key_bytes else incoming.body,
             )
 
         now = asyncio.get_running_loop().time()
@@ -127,6 +139,12 @@ class Caller:
             target = following
         raise SegOpsConnectionError(f"The download was redirected more than {MAX_REDIRECTS} times.", method="GET")
 
+    def _without_key(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """Mask our key where a server quotes it, as some do when they refuse it."""
+        if not self._key_bytes or not any(self.config.api_key in value for value in headers.values()):
+            return headers
+        return LowerCaseHeaders({name: value.replace(self.config.api_key, MASK) for name, value in headers.items()})
+
     def _url(self, request: Request) -> str:
         if not request.path.startswith("/") or "?" in request.path or "#" in request.path:
             raise SegOpsInputError(
@@ -154,6 +172,10 @@ def _policy(config: ClientConfig) -> RetryPolicy:
 
 def _standing_headers(config: ClientConfig) -> Mapping[str, str]:
     return {**COMMON_HEADERS, "Authorization": Secret(f"ApiKey {config.api_key}"), **config.headers}
+
+
+def _to_mask(api_key: str) -> bytes:
+    return api_key.encode() if len(api_key) >= SHORTEST_MASKED else b""
 
 
 def _checked_key(key: str) -> str:

@@ -176,12 +176,17 @@ def decode_promised(response: Response) -> Any:
             "no body" if not response.body else f"no JSON ({response.headers.get('Content-Type', 'no content type')})"
         )
         raise SegOpsDecodeError(
-            f"{response.request.method} {response.url} answered {response.status} with {what}"
-            f"{f': {excerpt(response.body)!r}' if response.body else ''}. Does the API root end in /api?",
+            f"{response.request.method} {response.place} answered {response.status} with {what}"
+            f"{f': {told(response)!r}' if told(response) else ''}. Does the API root end in /api?",
             method=response.request.method,
             url=response.url,
-            body=excerpt(response.body),
+            body=told(response),
         ) from error
+
+
+def told(response: Response) -> str:
+    """Return what an error may quote of an answer: its first characters, or nothing where it holds a secret."""
+    return "" if response.request.secret_answer else excerpt(response.body)
 
 
 def excerpt(body: bytes) -> str:
@@ -196,13 +201,13 @@ def _complaint(error: Exception, kind: Any, response: Response) -> SegOpsDecodeE
     first = str(transform_error(error, format_exception=lambda exc, _: _reason(exc))[0])
     reason, _, where = first.rpartition(" @ ")
     return SegOpsDecodeError(
-        f"{response.request.method} {response.url} answered {response.status}, "
+        f"{response.request.method} {response.place} answered {response.status}, "
         f"but not with the {name} promised: {reason} at {where}.",
         record=name,
         path=where,
         method=response.request.method,
         url=response.url,
-        body=excerpt(response.body),
+        body=told(response),
     )
 
 

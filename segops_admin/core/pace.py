@@ -1,15 +1,18 @@
 """When a call may go out: a client's own quota, and the gate that a 429 closes for all its calls together.
 
-Pure arithmetic over a clock value; the retry loop does the sleeping. One `Pace` is shared by a client and its copies.
+Arithmetic over a clock value, and the wait for a place. One `Pace` is shared by a client and its copies.
 """
 
 from __future__ import annotations
 
+import asyncio
 import math
 import random
 import re
 import time
 from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol, cast
 
 import attrs
@@ -33,30 +36,47 @@ class Quota:
     def __init__(self, count: int, window_s: float) -> None:
         self.count = count
         self.window_s = window_s
-        self._granted: deque[float] = deque(maxlen=count)
+        self._starts: deque[float] = deque()
+        """When the places of the last window and the next ones begin, in order."""
 
-    async def reserve_s(self, patience_s: float) -> float:
-        """Take the next place, if it begins within `patience_s`; return the seconds until it does."""
-        return self.reserve(time.monotonic(), patience_s)
+    async def take(self, patience_s: float, on_wait: OnWait) -> float:
+        """Wait for the next place and take it; one that is not waited for to the end is given back."""
+        now = time.monotonic()
+        wait_s = self.reserve(now, patience_s)
+        if 0 < wait_s < patience_s:
+            on_wait(wait_s)
+            try:
+                await asyncio.sleep(wait_s)
+            except BaseException:
+                self.give_back(now + wait_s)
+                raise
+        return wait_s if wait_s >= patience_s else 0.0
 
     def reserve(self, now: float, patience_s: float = math.inf) -> float:
-        """Take the next place after a clock value, as `reserve_s` does."""
-        start = now
-        if len(self._granted) == self.count:
-            start = max(now, self._granted[0] + self.window_s)
+        """Take the next place after a clock value, if it begins within `patience_s`; return the seconds until then."""
+        while self._starts and self._starts[0] <= now - self.window_s:
+            self._starts.popleft()
+        full = len(self._starts) >= self.count
+        start = max(now, self._starts[-self.count] + self.window_s) if full else now
         if start - now < patience_s:
-            self._granted.append(start)
+            self._starts.append(start)
         return start - now
+
+    def give_back(self, start: float) -> None:
+        """Free the place that begins then."""
+        with suppress(ValueError):  # it may have begun and passed meanwhile
+            self._starts.remove(start)
+
+
+OnWait = Callable[[float], object]
+"""Told of a wait, in seconds, before it begins."""
 
 
 class Limiter(Protocol):
     """A quota: `Quota` here, or one shared with other processes (`segops_admin.integrations.redis`)."""
 
-    async def reserve_s(self, patience_s: float) -> float:
-        """Take the next place and return the seconds until it begins; leave it where they are not below `patience_s`.
-
-        May itself wait for a place, and return 0.0 then.
-        """
+    async def take(self, patience_s: float, on_wait: OnWait) -> float:
+        """Wait for a place, take it and return 0.0; where the next is not within `patience_s`, return how far it is."""
         ...
 
 
@@ -107,10 +127,6 @@ class Pace:
     gate: Gate = attrs.field(factory=Gate)
     budget: Budget = attrs.field(factory=Budget)
 
-    async def quota_s(self, patience_s: float) -> float:
-        """Take a place in the quota, if it begins within `patience_s`; return the seconds until it does."""
-        return 0.0 if self.quota is None else await self.quota.reserve_s(patience_s)
-
     def without_quota(self) -> Pace:
         """Return the same gate and budget for a caller who takes the places in the quota itself."""
         return attrs.evolve(self, quota=None)
@@ -118,7 +134,7 @@ class Pace:
 
 def parse_rate_limit(rate_limit: str | float | Limiter | None) -> Limiter | None:
     """Read `"60/min"`, a plan's name, a number of calls per second, or a limiter; None means no quota of our own."""
-    if rate_limit is None or hasattr(rate_limit, "reserve_s"):
+    if rate_limit is None or hasattr(rate_limit, "take"):
         return cast("Limiter | None", rate_limit)
     if isinstance(rate_limit, str):
         return _parse_text(rate_limit.strip().lower())

@@ -58,6 +58,8 @@ class Request:
     """None: a mutation gets a fresh one, the same over all its attempts."""
     with_key: bool = True
     """False for what is open to the world."""
+    secret_answer: bool = False
+    """True where the answer holds a new key: no error quotes it."""
     timeout_s: float | None = None
     """None: the client's. Set by calls that the service itself lets run longer."""
 

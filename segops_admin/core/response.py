@@ -27,6 +27,11 @@ class Response:
     idempotency_key: str | None = None
 
     @property
+    def place(self) -> str:
+        """Where it came from, for messages: query values may be somebody's data."""
+        return self.url.partition("?")[0]
+
+    @property
     def ok(self) -> bool:
         """True for 2xx."""
         return 200 <= self.status < 300

@@ -44,8 +44,6 @@ Refused = TypeVar("Refused", SegOpsApiError, SegOpsConnectionError, SegOpsTimeou
 NOT_ACTED_ON = frozenset({429, 503})
 SECONDS = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
 """A hint as an integer or a decimal; Python's own reader takes `1_0` and other digits too."""
-SHORT_WAIT_S = 0.01
-"""What asking a shared quota takes is not told as a wait."""
 HINT_JITTER = 0.1
 """Share of the server's hint that is added at random, so that a fleet does not wake together."""
 
@@ -94,9 +92,10 @@ def retry_after_s(response: Response) -> float | None:
     return seconds if math.isfinite(seconds) else None
 
 
-def above_hint(hint_s: float) -> float:
-    """Return a wait that is at least the server's hint."""
-    return hint_s + random.uniform(0, HINT_JITTER * hint_s + 0.05)  # noqa: S311 -- spreads load, guards nothing
+def above_hint(hint_s: float, left_s: float = math.inf) -> float:
+    """Return a wait that is at least the server's hint; what is added does not use up the time that is left."""
+    jitter_s = random.uniform(0, HINT_JITTER * hint_s + 0.05)  # noqa: S311 -- spreads load, guards nothing
+    return hint_s + min(jitter_s, max(0.0, (left_s - hint_s) / 2))
 
 
 def _seconds_until(text: str) -> float | None:
@@ -126,6 +125,8 @@ class Course:
     """What the last attempt came to, in a few words."""
     waits_s: list[float] = attrs.field(factory=list[float])
     """All waits so far, in seconds: between attempts, for our quota, at the gate."""
+    hint_s: float | None = None
+    """How long the server last asked us to wait."""
     reasons: list[str] = attrs.field(factory=list[str])
     """What each failed attempt came to, in a few words."""
 
@@ -135,6 +136,11 @@ class Course:
         error.waits_s = tuple(self.waits_s)
         error.reasons = tuple(self.reasons)
         return error
+
+    def waiting(self, delay_s: float, reason: str) -> None:
+        """Take note of a wait that begins now."""
+        self.waits_s.append(delay_s)
+        self.tell("waiting", delay_s=delay_s, reason=reason)
 
     def tell(self, kind: Kind, *, status: int | None = None, delay_s: float | None = None, reason: str = "") -> None:
         """Tell observer and log what happens; costs next to nothing when nobody listens."""
@@ -175,9 +181,8 @@ async def send_with_retries(
         if delay_s is None:
             return _give_up(course, outcome)
         if clock() + delay_s >= course.deadline:
-            raise out_of_time(course) from (outcome if isinstance(outcome, Exception) else None)
-        course.waits_s.append(delay_s)
-        course.tell("waiting", delay_s=delay_s, reason=course.last)
+            raise out_of_time(course, next_s=delay_s) from (outcome if isinstance(outcome, Exception) else None)
+        course.waiting(delay_s, course.last)
         await asyncio.sleep(delay_s)
 
 
@@ -190,7 +195,7 @@ def _delay_before_the_next(
     now: float,
 ) -> float | None:
     """Return how long to wait before another attempt; None when there must not be one."""
-    hint_s = retry_after_s(outcome) if isinstance(outcome, Response) else None
+    hint_s = course.hint_s = retry_after_s(outcome) if isinstance(outcome, Response) else None
     if isinstance(outcome, Response) and outcome.status == 429:
         closed_s = hint_s if hint_s is not None else own_delay_s or 0.0
         pace.gate.close(now + min(closed_s, policy.max_retry_after_s))
@@ -201,48 +206,45 @@ def _delay_before_the_next(
     if not pace.budget.spend():
         course.last += " (no retry: the client's retry budget is spent)"
         return None
-    return own_delay_s if hint_s is None else above_hint(hint_s)
+    return own_delay_s if hint_s is None else above_hint(hint_s, course.deadline - now)
 
 
-def out_of_time(course: Course) -> SegOpsTimeoutError:
-    """Say that a call's time is up, and what is known of its effect."""
+def out_of_time(course: Course, *, next_s: float | None = None) -> SegOpsTimeoutError:
+    """Say that a call's time is up, or would be before the next attempt, and what is known of its effect."""
     request = course.request
     unknown = request.method != "GET" and (course.outcome_unknown or course.on_the_wire)
+    what = f"no answer within {course.deadline - course.started:g} s"
+    if next_s is not None:
+        what = f"no success, and the next attempt in {next_s:.2g} s would be past the end of its time"
     return SegOpsTimeoutError(
-        f"{request.method} {request.path}: no answer within {course.deadline - course.started:g} s, "
+        f"{request.method} {request.path}: {what}, "
         f"{_times(course.attempts)}{f' (last: {course.last})' if course.last else ''}. "
         + ("It may have taken effect: look before sending it again." if unknown else "Try again, or raise timeout=."),
         method=request.method,
         url=request.path,
         attempts=course.attempts,
         outcome_unknown=unknown,
+        retry_after=course.hint_s,
     )
 
 
 async def wait_for_turn(course: Course, pace: Pace) -> None:
-    """Wait for a place in our quota and for the gate; raise SegOpsTimeoutError at once where the end comes first."""
+    """Wait at the gate and for a place in our quota; raise SegOpsTimeoutError at once where the end comes first."""
     clock = asyncio.get_running_loop().time
-    wait_s = await _place_in_quota(course, pace, clock)
-    while wait_s > 0 or (wait_s := pace.gate.wait_s(clock())) > 0:
+    has_place = pace.quota is None
+    while (wait_s := pace.gate.wait_s(clock())) > 0 or not has_place:
+        if wait_s == 0 and pace.quota is not None:
+            has_place = True
+            wait_s = await pace.quota.take(course.deadline - clock(), lambda s: course.waiting(s, "our own quota"))
         if clock() + wait_s >= course.deadline:
-            course.last = course.last or f"our own quota or the server's asks for {wait_s:.1f} s of waiting"
+            if wait_s > 0:
+                course.last = course.last or f"our own quota or the server's asks for {wait_s:.1f} s of waiting"
             late = out_of_time(course)
             late.retry_after = wait_s
             raise late
-        course.waits_s.append(wait_s)
-        course.tell("waiting", delay_s=wait_s, reason="rate limit")
-        await asyncio.sleep(wait_s)
-        wait_s = 0.0
-
-
-async def _place_in_quota(course: Course, pace: Pace, clock: Callable[[], float]) -> float:
-    """Take a place in our own quota and return the seconds until it begins; a shared one may itself have waited."""
-    asked = clock()
-    wait_s = await pace.quota_s(course.deadline - asked)
-    waited_s = clock() - asked
-    if waited_s > SHORT_WAIT_S:
-        course.waits_s.append(waited_s)
-    return wait_s
+        if wait_s > 0:
+            course.waiting(wait_s, "rate limit")
+            await asyncio.sleep(wait_s)
 
 
 async def _one_attempt(course: Course, attempt: Callable[[], Awaitable[Response]]) -> Response | SegOpsConnectionError:

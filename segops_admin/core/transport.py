@@ -50,6 +50,11 @@ class Outgoing:
     body: bytes | None = attrs.field(default=None, repr=False)
     max_body_bytes: int
 
+    @property
+    def place(self) -> str:
+        """Where it goes, for messages: query values may be somebody's data."""
+        return self.url.partition("?")[0]
+
 
 @attrs.define(kw_only=True)
 class Incoming:
@@ -248,7 +253,7 @@ def _foreign_errors() -> tuple[type[Exception], ...]:
 
 def _closed_meanwhile(outgoing: Outgoing) -> SegOpsConnectionError:
     return SegOpsConnectionError(
-        f"{outgoing.method} {outgoing.url}: the client was closed while the call was under way.",
+        f"{outgoing.method} {outgoing.place}: the client was closed while the call was under way.",
         method=outgoing.method,
         url=outgoing.url,
         outcome_unknown=True,
@@ -257,7 +262,7 @@ def _closed_meanwhile(outgoing: Outgoing) -> SegOpsConnectionError:
 
 def _redirected_too_often(outgoing: Outgoing) -> SegOpsConnectionError:
     return SegOpsConnectionError(
-        f"{outgoing.method} {outgoing.url}: redirected more than {MAX_REDIRECTS} times.",
+        f"{outgoing.method} {outgoing.place}: redirected more than {MAX_REDIRECTS} times.",
         method=outgoing.method,
         url=outgoing.url,
     )
@@ -300,7 +305,8 @@ async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
         total += len(piece)
         if total > max_bytes:
             raise SegOpsDecodeError(
-                f"{response.method} {response.url}: the answer is larger than {max_bytes:,} bytes; not read further.",
+                f"{response.method} {response.url.with_query(None)}: the answer is larger than {max_bytes:,} bytes; "
+                "not read further.",
                 method=response.method,
                 url=str(response.url),
             )
@@ -321,7 +327,7 @@ def _translate(error: Exception, outgoing: Outgoing) -> SegOpsConnectionError:
         else "Try again."
     )
     return SegOpsConnectionError(
-        f"{outgoing.method} {outgoing.url}: {what} ({_reason(error)}). {advice}",
+        f"{outgoing.method} {outgoing.place}: {what} ({_reason(error)}). {advice}",
         method=outgoing.method,
         url=outgoing.url,
         outcome_unknown=not unsent,

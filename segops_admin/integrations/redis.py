@@ -19,7 +19,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..core.events import logger
-from ..core.pace import Quota, parse_rate_limit
+from ..core.pace import OnWait, Quota, parse_rate_limit
 from ..errors import SegOpsConfigError
 
 AWAY_S = 5.0
@@ -58,31 +58,34 @@ class RedisQuota:
         self._is_away = False
         self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
-    async def reserve_s(self, patience_s: float) -> float:
-        """Wait for a place and take it; return 0.0, or the seconds until the next one when they reach `patience_s`."""
+    async def take(self, patience_s: float, on_wait: OnWait) -> float:
+        """Wait for a place, take it and return 0.0; where the next is not within `patience_s`, return how far it is."""
         end = time.monotonic() + patience_s
         async with self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
-            while (wait_s := await self._ask(end)) > 0:
+            while (wait_s := await self._ask()) is not None:
+                if wait_s == 0:
+                    return 0.0
                 if time.monotonic() + wait_s >= end:
                     return wait_s
+                on_wait(wait_s)
                 await asyncio.sleep(wait_s)
-        return 0.0
+        return await self._own.take(end - time.monotonic(), on_wait)
 
-    async def _ask(self, end: float) -> float:
-        """Take a place now and return 0.0, or return the seconds after which to ask again."""
-        if time.monotonic() >= self._away_until:
-            try:
-                wait_s = await asyncio.to_thread(self._take)
-            except self._away_error as error:
-                self._note_away(error.__cause__ or error)
-            else:
-                self._note_back()
-                return wait_s
-        return await self._own.reserve_s(end - time.monotonic())
+    async def _ask(self) -> float | None:
+        """Take a place now and return 0.0, or return the seconds after which to ask again; None while Redis is away."""
+        if time.monotonic() < self._away_until:
+            return None
+        try:
+            wait_s = await asyncio.to_thread(self._try_to_take)
+        except self._away_error as error:
+            self._note_away(error.__cause__ or error)
+            return None
+        self._note_back()
+        return wait_s
 
-    def _take(self) -> float:
+    def _try_to_take(self) -> float:
         if self._limiter.hit(self._item, self._name):
-            self._own.reserve(time.monotonic(), math.inf)  # an outage begins with what this process has used already
+            self._own.reserve(time.monotonic())  # an outage begins with what this process has used already
             return 0.0
         free_at: float = self._limiter.get_window_stats(self._item, self._name).reset_time
         return max(0.0, free_at - time.time()) + PAUSE_S

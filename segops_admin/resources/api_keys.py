@@ -38,7 +38,13 @@ class AsyncApiKeys(Namespace):
 
         Source: segops-api.md 2.4 [docs].
         """
-        request = Request("POST", path("auth", "api-keys"), body=merged(body, fields), idempotency_key=idempotency_key)
+        request = Request(
+            "POST",
+            path("auth", "api-keys"),
+            body=merged(body, fields),
+            idempotency_key=idempotency_key,
+            secret_answer=True,
+        )
         return await self._call(request, ApiKey)
 
     async def delete(self, id: int, *, idempotency_key: str | None = None) -> None:

@@ -7,7 +7,7 @@ import pytest
 from bulk.kit import BULK, figures, rows, sent, stored, took
 from rawserver import reply
 
-from segops_admin import BulkUpsertError, SegOpsAuthenticationError, SegOpsRateLimitError
+from segops_admin import BulkUpsertError, SegOpsAuthenticationError, SegOpsDecodeError, SegOpsRateLimitError
 
 
 def limited_to(size):
@@ -302,3 +302,14 @@ async def test_row_that_stopped_an_import_can_be_mended(at_raw, raw, tmp_path):
 
     assert figures(result) == (36, 0, 0)
     assert sent(raw)[0][0] == "S00020"
+
+
+@pytest.mark.parametrize("body", [b"5", b'"stored"', b"true", b"null", b"[]"])
+async def test_answer_that_is_no_object_does_not_count_as_stored(at_raw, raw, body):
+    """It says nothing of the rows; the import stops and says that it is not known what became of them."""
+    raw.script(reply(200, body, content_type="application/json"))
+    with pytest.raises(BulkUpsertError, match="not known") as caught:
+        await at_raw().products.bulk_upsert(rows(3))
+
+    assert isinstance(caught.value.__cause__, SegOpsDecodeError)
+    assert caught.value.result.stored == 0

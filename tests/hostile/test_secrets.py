@@ -296,3 +296,61 @@ def test_public_names_hold_no_key():
     assert client
     assert SECRET not in repr([{name: repr(value) for name, value in vars(module).items()} for module in held])
     assert segops_admin.__all__
+
+
+ECHOES = {
+    "json": reply(401, {"detail": f"Invalid key {KEY}."}),
+    "html": reply(500, f"<html>Bad header: ApiKey {KEY}</html>".encode()),
+    "headers": reply(403, {"detail": "No."}, x_request=f"key={KEY}"),
+    "redirect": reply(302, location=f"https://elsewhere.example/?key={KEY}"),
+    "no segment": reply(200, {"id": KEY}),
+    "no json": reply(200, f"key {KEY}".encode()),
+    "a segment": reply(200, {"id": 1, "name": KEY}),
+}
+
+
+@pytest.mark.parametrize("answer", ECHOES.values(), ids=ECHOES)
+async def test_key_that_the_server_quotes_is_masked(connect, raw, answer):
+    """Some do when they refuse it, and their words end up in messages, logs and reports."""
+    raw.script(answer)
+    segops = connect(api_key=KEY, base_url=raw.url, max_retries=0)
+    ended = None
+    try:
+        ended = await segops.segments.get(1)
+    except SegOpsError as error:
+        ended = error
+
+    shown = rendered(ended) if isinstance(ended, Exception) else repr(ended.to_dict())
+    assert SECRET not in shown
+    assert SECRET.encode() not in pickle.dumps(ended)
+
+
+async def test_values_of_a_query_are_not_in_messages_and_logs(connect, raw, everything_logged):
+    """A user's id or e-mail goes by the query; `.url` has it for who asks."""
+    raw.script(CLOSE)
+    events = []
+    segops = connect(api_key=KEY, base_url=raw.url, max_retries=0, on_event=events.append)
+    with pytest.raises(SegOpsError) as caught:
+        await segops.users.search(q="ana@example.net")
+    raw.script(reply(200, b"<html>"))
+    with pytest.raises(SegOpsError) as refused:
+        await segops.users.search(q="ana@example.net")
+
+    assert "ana" not in str(caught.value) + str(refused.value) + repr(events)
+    ours = [record.getMessage() for record in everything_logged.records if record.name.startswith("segops")]
+    assert ours
+    assert not any("ana" in line for line in ours)
+
+
+async def test_new_key_in_an_answer_that_cannot_be_read_is_not_told(connect, raw):
+    """It is shown once, to who made it; a malformed answer must not leave it in a log."""
+    raw.script(
+        reply(201, {"id": "twelve", "name": "a", "key": "sk_live_new_and_secret"}),
+        reply(201, b"sk_live_new_and_secret"),
+    )
+    segops = connect(api_key=KEY, base_url=raw.url)
+    for _ in range(2):
+        with pytest.raises(SegOpsError) as caught:
+            await segops.api_keys.create(name="a", tenant_slug="northwind")
+        assert "new_and_secret" not in f"{caught.value}{vars(caught.value)}"
+        assert b"new_and_secret" not in pickle.dumps(caught.value)
