@@ -6,22 +6,24 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import click
 
 from ..core.request import Request
 from ..core.transport import Transport
+from ..errors import SegOpsAuthenticationError
 from ..paging import Pager
 from ..sync import SegOpsAdmin
 from ..sync.base import SyncPager
 from ..sync.portal import call
-from .masking import keep_secret, masked
+from .masking import keep_secret
 from .profiles import credentials
+from .signs import signs_of_life
+from .trace import TracedTransport, tell_of_wait
+from .wording import about_the_key
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
     from ..core.call import Caller
-    from ..core.events import CallEvent
     from ..core.response import Response
     from ..core.transport import Outgoing
     from .options import Settings
@@ -58,17 +60,23 @@ def connected(
     """
     found = found or credentials(wanted)
     keep_secret(found.api_key or "")
-    if wanted.debug:
-        options["on_event"] = _log
-    with SegOpsAdmin(found.api_key, base_url=found.base_url, **options) as client:
-        if wanted.dry_run:
-            _make_dry(client)
-        try:
-            yield client
-        except WouldSend as dry:
-            from .dry import show_request  # noqa: PLC0415 -- for dry runs only
+    with signs_of_life() as shown:
+        options["on_event"] = tell_of_wait if wanted.debug else shown.heard
+        with SegOpsAdmin(found.api_key, base_url=found.base_url, **options) as client:
+            shown.attempts = caller_of(client).config.max_retries + 1
+            if wanted.debug:
+                _put_below(client, TracedTransport.instead_of(caller_of(client).transport, _root_of(client)))
+            if wanted.dry_run:
+                _put_below(client, DryTransport())
+            try:
+                yield client
+            except WouldSend as dry:
+                from .dry import show_request  # noqa: PLC0415 -- for dry runs only
 
-            show_request(dry.outgoing)
+                show_request(dry.outgoing)
+            except SegOpsAuthenticationError as error:
+                error.args = (about_the_key(error, found.source),)
+                raise
 
 
 def caller_of(client: SegOpsAdmin) -> Caller:
@@ -88,17 +96,11 @@ def read_all(client: SegOpsAdmin, path: str, query: Mapping[str, Any]) -> SyncPa
     return SyncPager(pager)
 
 
-def _make_dry(client: SegOpsAdmin) -> None:
-    """Put a transport that sends nothing below a client; there is no public argument for one."""
-    dry = attrs.evolve(caller_of(client), transport=DryTransport())
-    client._inner._call = dry  # noqa: SLF001 -- see above  # pyright: ignore[reportPrivateUsage]
+def _put_below(client: SegOpsAdmin, transport: Transport) -> None:
+    """Let a client send by another transport; there is no public argument for one."""
+    caller = attrs.evolve(caller_of(client), transport=transport)
+    client._inner._call = caller  # noqa: SLF001 -- see above  # pyright: ignore[reportPrivateUsage]
 
 
-def _log(event: CallEvent) -> None:
-    words = {
-        "sending": f"→ {event.method} {event.path}" + (f" (attempt {event.attempt})" if event.attempt > 1 else ""),
-        "waiting": f"  wait {event.delay_s or 0:.2f} s: {event.reason}",
-        "answered": f"← {event.status} after {event.elapsed_s:.3f} s",
-        "failed": f"← {event.status or 'nothing'} after {event.elapsed_s:.3f} s: {event.reason}",
-    }
-    click.echo(masked(f"debug: {words[event.kind]}"), err=True)
+def _root_of(client: SegOpsAdmin) -> str:
+    return caller_of(client).config.base_url

@@ -1,90 +1,82 @@
-"""What is shown while something lasts: one changing line on a terminal, a plain line every few seconds on a pipe."""
+"""How long work stands: the words for a job or an import at each look, for the line that shows it."""
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from .masking import masked
+from .signs import signs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator
 
-LINE_EVERY_S = 5.0
+    from .signs import Signs
+
 COUNT_PIECE_BYTES = 1 << 20
 
 
 class Watch:
     """Takes a job or an import at every look, and knows how it stands."""
 
-    def __init__(self, what: str, total: int | None, tell: Callable[[str], None]) -> None:
+    def __init__(self, what: str, total: int | None, shown: Signs | None) -> None:
         self._what = what
         self._total = total
-        self._tell = tell
+        self._shown = shown
         self._began = time.monotonic()
         self.standing = ""
         """How it stood at the last look, as a sentence."""
+        self.job: Any = None
+        """The job at the last look, if there was one."""
 
     def __call__(self, job: Any) -> None:
-        """Take a look."""
+        """Take a look; called in the client's own thread."""
+        self.job = job
         seen: dict[str, Any] = dict(job) if isinstance(job, Mapping) else {"status": str(job)}  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-        words = self._words(seen)
-        self.standing = f"{words[:1].upper()}{words[1:]}."
-        self._tell(masked(f"{self._what}: {words}"))
+        state, pace, refused = self._words(seen)
+        done = ", ".join(filter(None, [state, refused]))
+        self.standing = f"{done[:1].upper()}{done[1:]}."
+        if self._shown is not None:
+            self._shown.work(f"{self._what}: {', '.join(filter(None, [state, pace, refused]))}")
 
-    def _words(self, seen: Mapping[str, Any]) -> str:
+    def _words(self, seen: Mapping[str, Any]) -> tuple[str, str, str]:
+        """Return how far it is, how fast, and what was refused."""
         rows = seen.get("imported_count") if "imported_count" in seen else seen.get("rows")
+        status = str(seen.get("status") or "")
         if not isinstance(rows, int) or not rows:
-            return str(seen.get("status") or "waiting")
+            return status or "waiting", "", ""
         total = seen.get("row_count") or self._total
-        failed = f"{seen['failed_count']:,} refused" if seen.get("failed_count") else ""
-        parts = [str(seen.get("status") or ""), _of(rows, total), *self._pace(seen, rows, total), failed]
-        return ", ".join(filter(None, parts))
+        refused = f"{seen['failed_count']:,} refused" if seen.get("failed_count") else ""
+        return ", ".join(filter(None, [status, _of(rows, total)])), self._pace(seen, rows, total), refused
 
-    def _pace(self, seen: Mapping[str, Any], rows: int, total: int | None) -> list[str]:
+    def _pace(self, seen: Mapping[str, Any], rows: int, total: int | None) -> str:
         """Return rate and time left; rows that an earlier run had brought in say nothing of the pace."""
         spent_s = time.monotonic() - self._began
         moved = rows - int(seen.get("resumed_rows") or 0)
         rate = moved / spent_s if spent_s > 0 else 0.0
         if rate < 1:
-            return []
-        left = f"{_clock((total - rows) / rate)} left" if total is not None and total >= rows else ""
-        return [f"{rate:,.0f} rows/s", left]
+            return ""
+        left = f", {_clock((total - rows) / rate)} left" if total is not None and total >= rows else ""
+        return f"{rate:,.0f} rows/s{left}"
 
 
 @contextmanager
 def watching(what: str, *, source: str | None = None) -> Generator[Watch, None, None]:
-    """Give what is to be called at every look, and clean up behind it.
+    """Give what is to be called at every look, and end what it shows.
 
     source: the file whose rows are the whole of it.
     """
-    total = _rows_in(Path(source)) if source else None
-    if sys.stderr.isatty():
-        from rich.console import Console  # noqa: PLC0415 -- rich is loaded for terminals only
-        from rich.markup import escape  # noqa: PLC0415
-
-        with Console(stderr=True, highlight=False).status(what) as status:
-            yield Watch(what, total, lambda line: status.update(escape(line)))
-    else:
-        yield Watch(what, total, _line_by_line())
-
-
-def _line_by_line() -> Callable[[str], None]:
-    last = time.monotonic()
-
-    def tell(line: str) -> None:
-        nonlocal last
-        if time.monotonic() - last >= LINE_EVERY_S:
-            last = time.monotonic()
-            click.echo(line, err=True)
-
-    return tell
+    found = signs()
+    watch = Watch(what, _rows_in(Path(source)) if source else None, found)
+    if found is not None:
+        found.work(what, at_once=False)
+    try:
+        yield watch
+    finally:
+        if found is not None:
+            found.work("")
 
 
 def _of(rows: int, total: int | None) -> str:

@@ -36,7 +36,7 @@ def test_a_terminal_is_asked(shell, workspace):
     declined = shell.on_terminal("segments", "delete", one.id, typed=b"n\n")
     agreed = shell.on_terminal("segments", "delete", two.id, typed=b"y\n")
 
-    assert f"Delete segments {one.id}? There is no way back. [y/N]" in declined.out
+    assert f'Delete segment {one.id} "A"? There is no way back. [y/N]' in declined.out
     assert (declined.status, agreed.status) == (1, 0)
     assert names(workspace, "segments") == [one.id]
 
@@ -66,15 +66,44 @@ def test_a_dry_run_shows_the_request_and_sends_nothing(shell, workspace):
 
 
 def test_debug_logs_requests_without_the_key(shell):
-    """On stderr, beside an error too."""
-    ended = shell("segments", "get", 987654, "--debug")
-    lines = ended.err.splitlines()
+    """On stderr, beside an error too, with the root and the query; secrets in that are masked."""
+    refused, asked = shell.together(
+        ["segments", "get", 987654, "--debug"], ["segments", "list", "--page", "1", "--token=abc", "--debug"]
+    )
+    lines = refused.err.splitlines()
+    root = shell.environment["SEGOPS_API_URL"]
 
-    assert ended.status == 1
-    assert lines[0] == "debug: → GET /segments/987654/"
-    assert lines[1].startswith("debug: ← 404 after 0.")
+    assert (refused.status, asked.status) == (1, 0)
+    assert lines[0] == f"debug: → GET {root}/segments/987654/"
+    assert lines[1].startswith("debug: ← 404 in 0.")
     assert lines[-1].startswith("segops-admin: GET /segments/987654/ answered 404")
-    assert shell.environment["SEGOPS_API_KEY"] not in ended.err
+    assert f"GET {root}/segments/?token=***&page=1\n" in asked.err
+    assert shell.environment["SEGOPS_API_KEY"] not in refused.err + asked.err
+
+
+def test_debug_tells_of_each_attempt_and_wait(shell, web_server):
+    """What was answered each time, and why and how long was waited."""
+    statuses = iter([429, 503, 200])
+    ended = shell.but(SEGOPS_API_URL=web_server(answering(statuses)))("api", "GET", "/any/", "--debug")
+    told = [line.partition("debug: ")[2] for line in ended.err.splitlines()]
+
+    assert ended.status == 0
+    assert [line[:5] for line in told] == ["→ GET", "← 429", "  wai", "→ GET", "← 503", "  wai", "→ GET", "← 200"]
+    assert told[2].endswith("s: status 429")
+
+
+def answering(statuses):
+    """Return what a server does that answers with these, one after the other."""
+
+    def answer(request):
+        body = b"{}"
+        request.send_response(next(statuses))
+        request.send_header("Content-Length", str(len(body)))
+        request.send_header("Retry-After", "0")
+        request.end_headers()
+        request.wfile.write(body)
+
+    return answer
 
 
 def test_a_key_as_a_flag_is_warned_of_and_not_shown(shell):
