@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from io import BytesIO, TextIOWrapper
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -42,6 +43,8 @@ class Stopped(click.ClickException):
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these words, or the process's, and return its exit status."""
+    if not _has_standard_files():
+        return _complain("stdout is closed, so no result could be shown; nothing was done.", 1)
     try:
         if os.environ.get(COMPLETING, "").endswith("_complete"):
             return _complete()
@@ -54,6 +57,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except _expected() as error:
         return _refuse(error)
     return 0
+
+
+def _has_standard_files() -> bool:
+    """Return whether results can be shown. A closed stdin reads as an empty one, a closed stderr takes all."""
+    nowhere: Any = None  # type checkers take standard files for always there; `>&-` and `<&-` of a shell close them
+    if sys.stdin is nowhere:
+        sys.stdin = TextIOWrapper(BytesIO())
+    if sys.stderr is nowhere:
+        sys.stderr = TextIOWrapper(BytesIO())
+    return sys.stdout is not nowhere
 
 
 def _expected() -> tuple[type[BaseException], ...]:
@@ -74,7 +87,11 @@ def _refuse(error: BaseException) -> int:
         )
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         return _complain("interrupted.", INTERRUPTED)
-    return _complain(_os_trouble(error) if isinstance(error, OSError) else str(error), 1)
+    if isinstance(error, OSError):
+        return _complain(_os_trouble(error), 1)
+    from .wording import told  # noqa: PLC0415 -- help does without the library
+
+    return _complain(told(error), 1)
 
 
 def _invoke(arguments: list[str]) -> None:
@@ -102,9 +119,13 @@ def _os_trouble(error: OSError) -> str:
 
 def _complain(message: str, status: int) -> int:
     """Write one line to stderr, without a key that a server may have sent back."""
-    line = "".join(mark if mark.isprintable() else " " for mark in message)
-    click.echo(f"{PROGRAM}: {masked(' '.join(line.split()))}", err=True)
+    click.echo(f"{PROGRAM}: {masked(printable(message))}", err=True)
     return status
+
+
+def printable(text: str) -> str:
+    """Return text on one line, without what terminals would obey."""
+    return " ".join("".join(mark if mark.isprintable() else " " for mark in text).split())
 
 
 def _leave_pipe() -> None:

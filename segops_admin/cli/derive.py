@@ -111,7 +111,8 @@ def bind(derived: Derived, typed: Mapping[str, Any], free: Mapping[str, str]) ->
             args.append(typed.get(name))
         elif slot.role is Role.OPTION and typed.get(name) is not None:
             given[name] = typed[name]
-    return args, _with_filename(derived, args, given)
+    given = _with_filename(derived, args, given)
+    return [value.read() if isinstance(value, FileContent) else value for value in args], given
 
 
 def _with_filename(derived: Derived, args: list[Any], given: dict[str, Any]) -> dict[str, Any]:

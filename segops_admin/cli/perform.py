@@ -6,13 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .border import Stopped
+from ..errors import SegOpsJobError
+from .afterwards import fail_for_refused_rows, how_to_go_on, note_what_is_left
+from .border import CommandError, Stopped
 from .confirm import confirm_call
 from .connect import connected
 from .derive import bind
+from .mapping import renamed_rows
 from .options import settings
 from .output import show
 from .progress import watching
+from .routes import ALL, RESUME
+from .wording import in_our_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,56 +30,102 @@ if TYPE_CHECKING:
 JOURNAL = ".journal"
 """What is added to a file's name for the journal of its import."""
 
+LEFT_BEHIND = ("journal", "errors_path")
+"""Files that a call writes beside its result: a dry run does without."""
+
 
 def perform(
     method: MethodInfo, derived: Derived, routes: Routes, typed: dict[str, Any], free: Mapping[str, str]
 ) -> None:
     """Call a method as it was typed, and print what it returns."""
-    wanted = settings()
     route = routes.chosen(typed)
     if route is None:
-        routes.refuse_extras(derived, typed)
-        args, given = bind(derived, typed, free)
-        confirm_call(method, args, wanted)
-        with connected(wanted) as client:
-            show(_call(client, method, derived, args, given), wanted)
-        return
+        _perform_itself(method, derived, routes, typed, free)
+    elif route.flag == RESUME:
+        _resume(route, derived, routes, typed, free)
+    else:
+        _follow(method, route, derived, routes, typed, free)
+
+
+def _perform_itself(
+    method: MethodInfo, derived: Derived, routes: Routes, typed: dict[str, Any], free: Mapping[str, str]
+) -> None:
+    wanted = settings()
+    routes.refuse_extras(derived, typed)
+    args, given = bind(derived, typed, free)
+    with connected(wanted) as client:
+        confirm_call(client, method, args, wanted)
+        result = _call(client, method, derived, args, given)
+        show(result, wanted)
+        note_what_is_left(result, method)
+
+
+def _follow(
+    method: MethodInfo,
+    route: Route,
+    derived: Derived,
+    routes: Routes,
+    typed: Mapping[str, Any],
+    free: Mapping[str, str],
+) -> None:
+    """Call the sibling that a flag leads to; where it takes a job's id, the method itself first."""
+    wanted = settings()
     with connected(wanted) as client:
         if route.first:
             args, given = bind(derived, _without_extras(routes, derived, typed), free)
             started = _call(client, method, derived, args, given)
             typed = {**typed, _id_name(routes.derived(route)): started.id}
-        result = _follow(client, route, routes, derived, typed, free)
+        args, given = routes.bound(route, derived, typed, free)
+        show(_call(client, route.method, routes.derived(route), args, given), wanted, whole=route.flag == ALL)
+
+
+def _resume(route: Route, derived: Derived, routes: Routes, typed: dict[str, Any], free: Mapping[str, str]) -> None:
+    """Import a file's rows with a journal beside it, columns renamed as the service's wizard would."""
+    wanted = settings()
+    mapping = typed.pop("mapping", None)
+    args, given = routes.bound(route, derived, typed, free)
+    file = args[0]
+    args[0], renamed = renamed_rows(file, mapping)
+    if renamed and mapping is None:
+        columns = ", ".join(f"{column} → {field}" for column, field in renamed.items())
+        click.echo(f"Columns taken as: {columns}. --mapping says otherwise.", err=True)
+    given["journal"] = f"{file}{JOURNAL}"
+    with connected(wanted) as client:
+        result = _call(client, route.method, routes.derived(route), args, given, source=file)
         show(result, wanted)
+        fail_for_refused_rows(result)
 
 
-def _follow(
-    client: SegOpsAdmin, route: Route, routes: Routes, own: Derived, typed: Mapping[str, Any], free: Mapping[str, str]
+def _call(
+    client: SegOpsAdmin,
+    method: MethodInfo,
+    derived: Derived,
+    args: list[Any],
+    given: dict[str, Any],
+    *,
+    source: str | None = None,
 ) -> Any:
-    args, given = routes.bound(route, own, typed, free)
-    if route.flag == "--resume":
-        given["journal"] = f"{args[0]}{JOURNAL}"
-    return _call(client, route.method, routes.derived(route), args, given)
-
-
-def _call(client: SegOpsAdmin, method: MethodInfo, derived: Derived, args: list[Any], given: dict[str, Any]) -> Any:
+    """Call a method and show how it goes. source: the file whose rows are the whole of it."""
     function = getattr(getattr(client, method.namespace), method.name)
+    if settings().dry_run:
+        given = {name: value for name, value in given.items() if name not in LEFT_BEHIND}
     if not derived.has("on_progress"):
         return function(*args, **given)
-    with watching(
-        f"{method.namespace} {method.name.replace('_', ' ')}", source=given.get("journal") and args[0]
-    ) as watch:
+    with watching(_words_typed(), source=source) as watch:
         try:
             return function(*args, on_progress=watch, **given)
         except KeyboardInterrupt:
-            raise Stopped(f"interrupted. {watch.standing} {_how_to_go_on(given)}") from None
+            advice = how_to_go_on(method, args, given, watch.job)
+            raise Stopped(f"interrupted. {watch.standing} {advice}") from None
+        except SegOpsJobError as error:
+            if error.reason != "timeout":
+                raise
+            advice = how_to_go_on(method, args, given, watch.job or error.job)
+            raise CommandError(f"{in_our_words(str(error))} {advice}") from error
 
 
-def _how_to_go_on(given: Mapping[str, Any]) -> str:
-    if "journal" in given:
-        return f"What is stored stays stored: run the same command again to go on ({given['journal']} knows where)."
-    words = " ".join(click.get_current_context().command_path.split()[1:])
-    return f"A job that was started goes on at the server; look at it later, or run `{words}` again."
+def _words_typed() -> str:
+    return " ".join(click.get_current_context().command_path.split()[1:])
 
 
 def _without_extras(routes: Routes, own: Derived, typed: Mapping[str, Any]) -> dict[str, Any]:

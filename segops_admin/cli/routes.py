@@ -2,7 +2,8 @@
 
     flag       stands for                                   as in
     ─────────  ───────────────────────────────────────────  ─────────────────────────────────────
-    --all      `iterate`, `iterate_…`                       segments list --all
+    --all      `iterate`, `iterate_…`; a list that has no   segments list --all
+               pages: itself
     --wait     `…_and_wait`; or the method, then `wait_…`   segments recompute 31 --wait
     --to FILE  `export_to`                                  segments export 31 --to members.csv
     --resume   `bulk_upsert` with a journal                 products import catalogue.csv --resume
@@ -25,22 +26,28 @@ if TYPE_CHECKING:
 
     from .surface import MethodInfo, NamespaceInfo
 
+ALL = "--all"
 WAIT = "--wait"
+RESUME = "--resume"
 SIBLINGS: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("segments", "export"): {WAIT: "wait_export"},
+    ("pages", "export"): {WAIT: "wait_export"},
     ("products", "confirm_import"): {WAIT: "wait_import"},
-    ("products", "import_csv"): {WAIT: "import_file", "--resume": "bulk_upsert"},
+    ("products", "import_csv"): {WAIT: "import_file", RESUME: "bulk_upsert"},
 }
 """Siblings whose names do not follow from the method's own."""
 
 SAME = {"target": "to", "source": "data", "rows": "data"}
 """A sibling's parameter → the word's, where the two are named differently."""
 
+FOLLOWED_HERE = {RESUME: "mapping"}
+"""An option of another sibling that goes with a flag too, because the command itself follows it."""
+
 HELP = {
-    "--all": "Read every page, not only one.",
+    ALL: "Read every page, not only one.",
     WAIT: "Wait until the job is done, and show what came of it.",
     "--to": "Wait, and write the file here.",
-    "--resume": "Import row by row, with a journal beside the file: run again to go on where it stopped.",
+    RESUME: "Import row by row, with a journal beside the file: run again to go on where it stopped.",
 }
 
 
@@ -55,7 +62,7 @@ class Route(NamedTuple):
     @property
     def name(self) -> str:
         """The flag's name among what was typed."""
-        return {"--all": "all_pages"}.get(self.flag, self.flag.lstrip("-"))
+        return {ALL: "all_pages"}.get(self.flag, self.flag.lstrip("-"))
 
     def option(self) -> click.Option:
         """Return the flag."""
@@ -72,7 +79,7 @@ class Routes:
         known = namespace.methods
         name = method.name
         named = {
-            "--all": "iterate" if name in ("list", "search") else f"iterate_{name}",
+            ALL: "iterate" if name in ("list", "search") else f"iterate_{name}",
             WAIT: f"{name}_and_wait",
             **({"--to": f"{name}_to"} if name == "export" else {}),
             **SIBLINGS.get((namespace.name, name), {}),
@@ -82,6 +89,8 @@ class Routes:
             for flag, sibling in named.items()
             if sibling in known
         ]
+        if method.returns_page and all(route.flag != ALL for route in self.routes):
+            self.routes.append(Route(ALL, method, first=False))
 
     def derived(self, route: Route) -> Derived:
         """Return a sibling as the shell sees it."""
@@ -94,7 +103,7 @@ class Routes:
         """Return the options that only a sibling has, by name."""
         found: dict[str, tuple[Route, click.Option]] = {}
         for route in self.routes:
-            if route.flag == "--all":  # what is unknown to `list` is a query parameter
+            if route.flag == ALL:  # what is unknown to `list` is a query parameter
                 continue
             for param in self.derived(route).params:
                 if isinstance(param, click.Option) and param.name not in (None, "journal", "idempotency_key"):
@@ -122,11 +131,12 @@ class Routes:
     ) -> tuple[list[Any], dict[str, Any]]:
         """Return the sibling's arguments; refuse options it does not have."""
         sibling = self.derived(route)
-        named = {**typed, **{theirs: _as_path(typed[ours]) for theirs, ours in SAME.items() if typed.get(ours)}}
+        renamings = {theirs: typed[ours] for theirs, ours in SAME.items() if typed.get(ours) is not None}
+        named = {**typed, **{name: _as_path(value) for name, value in renamings.items()}}
         names = {slot.parameter.name for slot in sibling.slots} | {param.name for param in sibling.params}
         renamed = set(SAME.values()) | {slot.parameter.name for slot in own.slots if slot.role is Role.ARGUMENT}
         for name, value in typed.items():
-            if value is not None and name not in names | renamed and not isinstance(value, FileContent):
+            if value is not None and name not in names | renamed:
                 raise click.UsageError(
                     f"--{name.replace('_', '-')} does not go with {route.flag}.", ctx=click.get_current_context()
                 )
@@ -137,8 +147,9 @@ class Routes:
         known = {param.name for param in own.params}
         for name, (route, _) in self.extras.items():
             if name not in known and typed.pop(name, None) is not None:
+                flags = [route.flag, *(flag for flag, followed in FOLLOWED_HERE.items() if followed == name)]
                 raise click.UsageError(
-                    f"--{name.replace('_', '-')} goes with {route.flag}.", ctx=click.get_current_context()
+                    f"--{name.replace('_', '-')} goes with {' or '.join(flags)}.", ctx=click.get_current_context()
                 )
 
 

@@ -44,6 +44,8 @@ class MethodInfo(NamedTuple):
     doc: str
     home: tuple[str, str]
     """Module and name of the async class that defines it."""
+    returns_page: bool = False
+    """Whether it returns a list's page."""
 
     def load(self) -> Callable[..., Any]:
         """Import the async method, whose module can resolve its annotations."""
@@ -70,7 +72,7 @@ class NamespaceInfo:
         owner = str(next(node.value for node in ast.walk(cls.bases[0]) if isinstance(node, ast.Constant)))
         home = (self._homes[owner], owner)
         return {
-            node.name: MethodInfo(self.name, node.name, ast.get_docstring(node) or "", home)
+            node.name: MethodInfo(self.name, node.name, ast.get_docstring(node) or "", home, _is_page(node.returns))
             for node in cls.body
             if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
         }
@@ -82,6 +84,10 @@ class NamespaceInfo:
         published = PUBLISHED.get(self.name, {})
         words.update((word, self.methods[name]) for word, name in published.items() if name in self.methods)
         return dict(sorted(words.items()))
+
+
+def _is_page(returns: ast.expr | None) -> bool:
+    return isinstance(returns, ast.Subscript) and isinstance(returns.value, ast.Name) and returns.value.id == "Page"
 
 
 @cache

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..records.base import is_object
 from .border import CommandError
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
     ParamType = click.ParamType[Any]
 else:
     ParamType = click.ParamType  # generic in newer releases of click only
@@ -42,13 +41,14 @@ class JsonValue(ParamType):
 
 
 class RowsValue(JsonValue):
-    """Rows: JSON as elsewhere, or a file of rows that the library reads by itself."""
+    """Rows: JSON as elsewhere, also as the API's own body has them, or a file that the library reads by itself."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the rows, or the name of their file."""
         if isinstance(value, str) and value.removesuffix(".gz").endswith(ROW_FILES) and Path(value).exists():
             return value
-        return super().convert(value, param, ctx)
+        rows = super().convert(value, param, ctx)
+        return rows["products"] if is_object(rows) and list(rows) == ["products"] else rows
 
 
 class RecordValue(JsonValue):
@@ -70,23 +70,21 @@ class RecordValue(JsonValue):
             raise CommandError(f"That is not the JSON of a {self._kind.__name__}: {error}.") from error
 
 
-class FileContent(bytes):
-    """A file's bytes, which remember where they are from."""
+class FileContent:
+    """A file that was named, or stdin; read only by a call that wants the bytes themselves."""
 
-    path: Path | None
-    """None for stdin."""
-
-    @classmethod
-    def of(cls, content: bytes, path: Path | None) -> Self:
-        """Give bytes their origin."""
-        named = cls(content)
-        named.path = path
-        return named
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        """None for stdin."""
 
     @property
     def filename(self) -> str | None:
         """The file's own name."""
         return self.path.name if self.path else None
+
+    def read(self) -> bytes:
+        """Return all of it."""
+        return sys.stdin.buffer.read() if self.path is None else read_bytes(self.path)
 
 
 class BytesValue(ParamType):
@@ -95,11 +93,8 @@ class BytesValue(ParamType):
     name = "file"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> FileContent:  # noqa: ARG002
-        """Read the file."""
-        if value == "-":
-            return FileContent.of(sys.stdin.buffer.read(), None)
-        file = Path(str(value).removeprefix("@"))
-        return FileContent.of(read_bytes(file), file)
+        """Take the file's name."""
+        return FileContent(None if value == "-" else Path(str(value).removeprefix("@")))
 
 
 class InstantValue(ParamType):

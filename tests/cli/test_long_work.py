@@ -47,16 +47,17 @@ def test_an_import_is_taken_up_where_it_stopped(shell, workspace, catalogue):
 
 
 def test_an_import_shows_rows_rate_and_refusals(shell, tmp_path):
-    """On a terminal, on one changing line."""
+    """On a terminal, on one changing line; a refused row is a failure, told at the end."""
     file = tmp_path / "rows.jsonl"
     file.write_bytes(b"".join(orjson.dumps({"sku": f"B-{n}" if n else "", "name": "B"}) + b"\n" for n in range(900)))
 
     ended = shell.on_terminal("products", "import", file, "--resume", "--chunk-size", "300", "-o", "json", columns=140)
 
-    assert ended.status == 0
+    assert ended.status == 1
     assert "of 900 rows" in ended.out
     assert "rows/s" in ended.out
     assert "1 refused" in ended.out
+    assert "segops-admin: 1 row was refused; the first is row 1: " in ended.out
 
 
 def test_ctrl_c_says_what_is_done_and_how_to_go_on(shell, catalogue, web_server):
