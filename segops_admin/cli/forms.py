@@ -13,6 +13,7 @@ import click
 import orjson
 
 from ..records.base import is_array, is_object
+from .signs import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -53,6 +54,8 @@ class Json:
 
     def rows(self, items: Sequence[Any]) -> None:
         """Go on with the array."""
+        if not items:
+            return
         click.echo(self._opening + b",".join(b"\n  " + dump(item) for item in items), nl=False)
         self._opening = b","
 
@@ -108,7 +111,7 @@ class Csv:
         new = sorted({name for row in rows for name in row} - {*self._header, *self._lost})
         if new:
             self._lost.update(new)
-            click.echo(f"Not in the header, so left out from here on: {', '.join(new)}.", err=True)
+            say(f"Not in the header, so left out from here on: {', '.join(new)}.")
 
 
 class Yaml:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..records.base import is_object, to_json
+from ..records.base import is_array, is_object, to_json
 from ..records.page import Page
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 MISSING: Any = object()
+
+ENVELOPE = frozenset({"count", "next", "previous", "next_cursor"})
 
 
 def plain(result: Any) -> Any:
@@ -23,6 +25,11 @@ def plain(result: Any) -> Any:
         return result.to_dict()
     value = to_json(result)
     return str(value) if isinstance(value, (Path, date)) else value
+
+
+def is_page(value: Any) -> bool:
+    """Return whether JSON data is one page of a list: items under `results`, alone or with what tells of a list."""
+    return is_object(value) and is_array(value.get("results")) and (len(value) == 1 or not ENVELOPE.isdisjoint(value))
 
 
 def searched(query: str, value: Any) -> Any:

@@ -1,7 +1,12 @@
-"""Tables for people: lists as rows, one object as names and values, each on one line of the terminal."""
+"""Tables for people: lists as rows, one object as names and values, each on one line of the terminal.
+
+Where not all columns have room, what names an object and what can be compared comes first: ids, names, states, counts
+and times; then short text, then long text; nested data goes first of all. Times and numbers are shown whole or not.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -13,107 +18,201 @@ from rich.text import Text
 
 from ..records.base import is_array, is_object
 from .forms import dump
+from .signs import say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..records.page import Page
-
 PIPE_WIDTH = 120
 LEAST_COLUMN = 12
+NAME_ROOM = 32
+NESTED_ROOM = 24
+"""The least that columns are cut to; of nested data, fewer characters say nothing."""
 MOST_COLUMN = 60
-GAP = 2
 NUMBER_WIDTH = 8
 """Room for numbers that grow on later pages."""
+SHORT = 24
+"""Text up to this wide is a word or two."""
+GAP = 2
+
+NAMES = ("name", "title", "sku", "slug", "user_id", "event_type", "query_text", "connector_type")
+ALIKE = ("tenant",)
+"""The same in every row of a workspace."""
+
+TIME = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(\.\d+)?(Z|[+-]\d\d:?\d\d)?)?")
 
 
-def console() -> Console:
-    """Return a console on stdout; on a pipe it has a fixed width."""
-    return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False, soft_wrap=False)
+class _Console(Console):
+    """A console that lets a reader go who had enough; rich would end the process with status 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Leave the error to the border."""
+        raise  # noqa: PLE0704 -- rich calls this while it handles the error
+
+
+def console(least: int = 0) -> Console:
+    """Return a console on stdout, as wide as the terminal; on a pipe it has a fixed width. least: or wider."""
+    found = _Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False, soft_wrap=False)
+    found.width = max(found.width, least)
+    return found
 
 
 class Tables:
     """Rows under one header, whose columns the first rows set; an object as names and values."""
 
-    def __init__(self, *, keep_empty: bool = False) -> None:
-        self._columns: dict[str, int] | None = None
-        self._keep_empty = keep_empty
+    def __init__(self, *, asked: bool = False) -> None:
+        self._columns: dict[str, _Column] | None = None
+        self._dropped = 0
+        self._asked = asked
+        """Whether these very columns were asked for: then all of them are shown."""
 
     def value(self, value: Any) -> None:
         """Print one result."""
         if value in ([], {}):
-            click.echo("Nothing found.", err=True)
+            say("Nothing found.")
         elif is_array(value):
-            _rows(value, keep_empty=self._keep_empty)
+            self._print(value, more_follow=False)
+            self._note_dropped()
         elif is_object(value):
             _object(value)
         elif value is None:
-            click.echo("Done.", err=True)
+            say("Done.")
         else:
             click.echo(str(value))
 
     def rows(self, items: Sequence[Any]) -> None:
         """Print some rows of a long list."""
-        self._columns = _rows(items, self._columns, more_follow=True, keep_empty=self._keep_empty)
+        self._print(items, more_follow=True)
 
     def end(self) -> None:
         """Say so when there was nothing."""
         if self._columns is None:
-            click.echo("Nothing found.", err=True)
+            say("Nothing found.")
+        self._note_dropped()
+
+    def _note_dropped(self) -> None:
+        if self._dropped:
+            say(f"+{self._dropped} column{'' if self._dropped == 1 else 's'}: use --columns or -o json.")
+
+    def _print(self, items: Sequence[Any], *, more_follow: bool) -> None:
+        """Print items as rows; the header goes above the first rows only."""
+        if not items:
+            return
+        rows: list[Mapping[str, Any]] = [item if is_object(item) else {"value": item} for item in items]
+        is_first = self._columns is None
+        if self._columns is None:
+            found = _found(rows, asked=self._asked)
+            self._columns = _fitted(found, console().width, asked=self._asked, more_follow=more_follow)
+            self._dropped = len(found) - len(self._columns)
+        table = Table(box=None, show_header=is_first, header_style="bold", pad_edge=False, padding=(0, GAP, 0, 0))
+        for name, column in self._columns.items():
+            table.add_column(
+                Text(name),
+                width=column.width,
+                no_wrap=True,
+                overflow="ellipsis",
+                justify="right" if column.is_number else "left",
+            )
+        for row in rows:
+            table.add_row(*(_cell(row.get(name)) for name in self._columns))
+        console(sum(column.width + GAP for column in self._columns.values())).print(table)
 
 
-def note_rest(page: Page[Any]) -> None:
-    """Say on stderr what a page leaves out."""
-    if page.next_query is not None:
-        whole = f" of {page.count:,}" if page.count is not None else ""
-        click.echo(f"{len(page):,}{whole} shown; --all reads every page.", err=True)
+class _Column:
+    """What is known of one column from the first rows."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.width = 0
+        self.is_number = False
+        self.is_time = False
+        self.is_nested = False
+        self._has_values = False
+
+    def see(self, value: Any) -> None:
+        """Take in one row's value."""
+        self.width = max(self.width, _cell(value).cell_len)
+        if value is None or value == "":
+            return
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        is_time = isinstance(value, str) and TIME.fullmatch(value) is not None
+        self.is_number = is_number and (self.is_number or not self._has_values)
+        self.is_time = is_time and (self.is_time or not self._has_values)
+        self.is_nested = self.is_nested or is_object(value) or is_array(value)
+        self._has_values = True
+
+    @property
+    def rank(self) -> int:
+        """The lower, the earlier it gets its room."""
+        if self.name == "id":
+            return 0
+        if self.name in NAMES:
+            return 1
+        if self.is_nested or self.name in ALIKE:
+            return 5
+        if self.name == "status" or self.is_number or self.name.endswith("_id"):
+            return 2
+        if self.is_time:
+            return 3
+        return 4 if self.width <= SHORT else 5
+
+    @property
+    def least(self) -> int:
+        """The narrowest it can be: what would mislead when it is cut is not cut."""
+        if self.is_number or self.is_time or self.name == "id":
+            return self.width
+        wanted = NAME_ROOM if self.name in NAMES else NESTED_ROOM if self.is_nested else LEAST_COLUMN
+        return min(self.width, max(wanted, cell_len(self.name)))
 
 
-def _rows(
-    items: Sequence[Any],
-    columns: dict[str, int] | None = None,
-    *,
-    more_follow: bool = False,
-    keep_empty: bool = False,
-) -> dict[str, int]:
-    """Print items as rows and return the columns with their widths; the header goes above the first rows only."""
-    out = console()
-    rows: list[Mapping[str, Any]] = [item if isinstance(item, dict) else {"value": item} for item in items]
-    first = columns is None
-    if columns is None:
-        columns = _fitted(_widths(rows, more_follow=more_follow, keep_empty=keep_empty), out.width)
-    table = Table(box=None, show_header=first, header_style="bold", pad_edge=False, padding=(0, GAP, 0, 0))
-    for name, width in columns.items():
-        table.add_column(Text(name), width=width, no_wrap=True, overflow="ellipsis")
-    for row in rows:
-        table.add_row(*(_cell(row.get(name)) for name in columns))
-    if rows:
-        out.print(table)
-    return columns
-
-
-def _widths(rows: Sequence[Mapping[str, Any]], *, more_follow: bool, keep_empty: bool) -> dict[str, int]:
-    """Return the keys in order of first appearance, with the width of the widest value.
-
-    keep_empty: with those that no row fills, too.
-    """
-    widths: dict[str, int] = {}
+def _found(rows: Sequence[Mapping[str, Any]], *, asked: bool) -> dict[str, _Column]:
+    """Return the columns in order of first appearance; those that no row fills only if they were asked for."""
+    found: dict[str, _Column] = {}
     for row in rows:
         for name, value in row.items():
-            least = NUMBER_WIDTH if type(value) is int and more_follow else 0
-            widths[name] = min(max(widths.get(name, 0), _cell(value).cell_len, least), MOST_COLUMN)
-    return {name: max(width, cell_len(name)) for name, width in widths.items() if width or keep_empty}
+            found.setdefault(name, _Column(name)).see(value)
+    kept = {name: column for name, column in found.items() if column.width or asked}
+    for column in kept.values():
+        column.width = max(min(column.width, MOST_COLUMN), cell_len(column.name))
+    return kept
 
 
-def _fitted(widths: dict[str, int], room: int) -> dict[str, int]:
-    """Narrow the widest columns until all fit; drop the last ones where even narrow columns do not."""
-    fitted = dict(widths)
-    while len(fitted) > 1 and sum(min(width, LEAST_COLUMN) + GAP for width in fitted.values()) > room:
-        fitted.popitem()
-    while sum(fitted.values()) + GAP * len(fitted) > room and max(fitted.values()) > 1:
-        widest = max(fitted, key=lambda name: fitted[name])
-        fitted[widest] -= 1
-    return fitted
+def _fitted(found: dict[str, _Column], room: int, *, asked: bool, more_follow: bool) -> dict[str, _Column]:
+    """Return the columns that have room, as wide as they may be.
+
+    They get their least width in the order of their rank. The room that is left goes to those that have more to show,
+    then, where more rows follow, to all that may grow on later pages. asked: all have room, if need be past the edge.
+    """
+    chosen: list[_Column] = []
+    left = room
+    for column in sorted(found.values(), key=lambda column: column.rank):
+        if asked or not chosen or column.least + GAP <= left:
+            chosen.append(column)
+            left -= column.least + GAP
+    for column in chosen:
+        wanted = column.width
+        column.width = min(column.least + max(left, 0), wanted)
+        left -= column.width - column.least
+    if more_follow and left > 0:
+        _spread(left, chosen)
+    return {name: column for name, column in found.items() if column in chosen}
+
+
+def _spread(room: int, columns: Sequence[_Column]) -> None:
+    """Hand out free room: what the first page holds is no measure for the last one. Numbers grow by digits only."""
+    for column in columns:
+        if column.is_number:
+            wider = min(max(NUMBER_WIDTH - column.width, 0), room)
+            column.width += wider
+            room -= wider
+    growing = [column for column in columns if not (column.is_number or column.is_time)]
+    parts = sum(_share(column) for column in growing)
+    for column in growing:
+        column.width = max(column.width, min(column.width + room * _share(column) // parts, MOST_COLUMN))
+
+
+def _share(column: _Column) -> int:
+    return 3 if column.name in NAMES else 1
 
 
 def _object(value: Mapping[str, Any]) -> None:
@@ -131,11 +230,10 @@ def _object(value: Mapping[str, Any]) -> None:
 def _tall(value: Any, cell: Text) -> Text:
     """Return what is too long for a line: nested data one item to a line, text as it is, to be folded."""
     lines: list[Text] = []
-    if isinstance(value, dict):
-        named: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
-        lines = [Text.assemble(f"{key}: ", _cell(item)) for key, item in named.items()]
-    elif isinstance(value, list):
-        lines = [_cell(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    if is_object(value):
+        lines = [Text.assemble(f"{key}: ", _cell(item)) for key, item in value.items()]
+    elif is_array(value):
+        lines = [_cell(item) for item in value]
     return Text("\n").join(lines) if lines else cell
 
 

@@ -123,9 +123,9 @@ def test_a_terminal_gets_a_table_that_fits(shell):
 
     rows = listed.out.splitlines()
     assert listed.status == 0
-    assert len(rows) == 3
+    assert len(rows) == 4
     assert "First" in rows[1]
-    assert rows[2] == "1 of 2 shown; --all reads every page."
+    assert rows[2:] == ["+5 columns: use --columns or -o json.", "1 of 2 shown; --all reads every page."]
     assert "{" not in one.out.splitlines()[0]
     assert shell("segments", "list", "-o", "table").out.count("\n") == 3
 

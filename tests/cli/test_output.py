@@ -41,15 +41,18 @@ def test_one_page_keeps_its_envelope_as_json_and_yaml_only(shell, breads):
 
 
 def test_a_query_takes_what_it_says_of_the_result(shell, breads):
-    """Of a page's envelope, or with --all of the list of all items."""
-    page, everything, as_csv = shell.together(
-        ["products", "list", "--query", "results[?data.grain == 'rye'].sku"],
-        ["products", "list", "--all", "--page-size", "2", "--query", "length(@)"],
+    """Of a page's envelope; with --all of each page's in turn, so that it says the same and can be streamed."""
+    rye = "results[?data.grain == 'rye'].sku"
+    page, everything, as_lines, counts, as_csv = shell.together(
+        ["products", "list", "--query", rye],
+        ["products", "list", "--all", "--page-size", "2", "--query", rye],
+        ["products", "list", "--all", "--page-size", "2", "--query", rye, "-o", "jsonl"],
+        ["products", "list", "--all", "--page-size", "2", "--query", "length(results)", "-o", "jsonl"],
         ["products", "list", "-o", "csv", "--query", "results[:1].{id: sku, what: data.grain}"],
     )
 
-    assert page.json == ["B-1", "B-3"]
-    assert everything.json == 5
+    assert page.json == everything.json == as_lines.lines == ["B-1", "B-3"]
+    assert counts.lines == [2, 2, 1]
     assert as_csv.out == "id,what\nB-0,oat\n"
 
 
