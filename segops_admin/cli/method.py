@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from .options import Command, shared_options
 from .routes import Routes
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from .surface import MethodInfo, NamespaceInfo
 
 FREE = "segops_admin.cli.free_flags"
@@ -54,6 +57,7 @@ class MethodCommand(Command):
         rest, free = _split_flags(args, known)
         if free and not self.derived.takes_free_flags:
             raise click.NoSuchOption(f"--{next(iter(free))}", possibilities=sorted(known), ctx=ctx)
+        _warn_of_likely_slips(free, known)
         ctx.meta[FREE] = free
         return self._fill_optional(ctx, super().parse_args(ctx, rest))
 
@@ -97,11 +101,19 @@ def _words(option: click.Option) -> list[str]:
     return [*option.opts, *option.secondary_opts]
 
 
+def _warn_of_likely_slips(free: Collection[str], known: Collection[str]) -> None:
+    """Say so when a flag that goes to the server may have been meant for us; it goes there all the same."""
+    for name in free:
+        near = get_close_matches(f"--{name}", known, n=1, cutoff=0.8)
+        if near:
+            click.echo(f"--{name} is sent as a query parameter; did you mean {near[0]}?", err=True)
+
+
 def _split_flags(args: list[str], known: dict[str, click.Option]) -> tuple[list[str], dict[str, str]]:
     """Return the words for click, and the flags it does not know with their values.
 
-    A flag takes the next word as its value unless that is a flag too; alone it means true. `--page_size` is read as
-    `--page-size` where that is declared.
+    A flag takes the next word as its value unless that is a flag too; alone it means true, so `--fresh -o csv` is two.
+    `--page_size` is read as `--page-size` where that is declared.
     """
     rest: list[str] = []
     free: dict[str, str] = {}
@@ -120,7 +132,7 @@ def _split_flags(args: list[str], known: dict[str, click.Option]) -> tuple[list[
                 next(words)
         elif not flag.startswith("--"):
             rest.append(args[at])
-        elif equals or following is None or following.startswith("--"):
+        elif equals or following is None or following.startswith("--") or following[:2] in known:
             free[flag[2:]] = value if equals else "true"
         else:
             free[flag[2:]] = following
