@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from contextlib import suppress
 from http.client import HTTPException
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+READ_TIMEOUT_S = 30.0
+"""For a sender that says nothing."""
 FORWARD_TIMEOUT_S = 8.0
 """Below the ten seconds that the service waits for us."""
 SHOWN_CHARS = 200
@@ -52,6 +55,15 @@ def _beginning(data: bytes) -> str:
     return " ".join(data.decode("utf-8", "replace").split())[:SHOWN_CHARS]
 
 
+class _Server(ThreadingHTTPServer):
+    """One thread for each delivery."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Tell of a sender that left or fell silent in one line."""
+        del request
+        click.echo(f"lost: {client_address[0]} left before it was answered ({sys.exc_info()[1]})", err=True)
+
+
 class Receiver:
     """Listens until Ctrl-C; prints what verifies, refuses what does not."""
 
@@ -70,7 +82,7 @@ class Receiver:
         self.accepted = 0
         self.refused = 0
         try:
-            self._server = ThreadingHTTPServer(address, _handler_for(self))
+            self._server = _Server(address, _handler_for(self))
         except OSError as error:
             raise CommandError(f"{address[0]} port {address[1]} cannot be listened on: {error.strerror}.") from error
 
@@ -100,8 +112,12 @@ class Receiver:
                 click.echo(masked(f"refused: {error}"), err=True)
             return 401
         with self._printing:
+            try:
+                click.echo(dump(event.to_dict()))
+            except BrokenPipeError:  # the reader had enough, so nobody would see what comes
+                self._server.shutdown()
+                return 503
             self.accepted += 1
-            click.echo(dump(event.to_dict()))
         return self._forwarded(body, signature or "") if self._forward_to else 200
 
     def _forwarded(self, body: bytes, signature: str) -> int:
@@ -118,6 +134,8 @@ class Receiver:
 def _handler_for(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         """Hands each POST to the receiver."""
+
+        timeout = READ_TIMEOUT_S
 
         def do_POST(self) -> None:
             """Take a delivery."""

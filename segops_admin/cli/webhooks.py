@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from .app import Words
 from .border import PROGRAM, CommandError
 from .masking import keep_secret
 from .options import Command, settings, shared_options
@@ -39,7 +40,7 @@ def _secret(*, many: bool) -> click.Option:
         envvar=SECRET_VARIABLE,
         callback=_secrets,
         metavar="SECRET",
-        help=f"The webhook's secret{', several while it is rotated' if many else ''}; better in {SECRET_VARIABLE}.",
+        help=f"The webhook's secret; better in {SECRET_VARIABLE}{', where spaces part several' if many else ''}.",
     )
 
 
@@ -52,6 +53,9 @@ def _web_address(_: click.Context, param: click.Parameter, value: str | None) ->
 def _listen(port: int, host: str, secret: list[str], forward_to: str | None, max_age: float | None) -> None:
     from .receiver import Receiver  # noqa: PLC0415 -- help does without a server
 
+    if settings().dry_run:
+        click.echo(f"Dry run: nothing was started; it would listen on {host} port {port}.", err=True)
+        return
     with Receiver((host, port), secret, forward_to=forward_to, max_age_s=max_age) as receiver:
         click.echo(f"Listening on http://{host}:{receiver.port}/. Ctrl-C ends it.", err=True)
         receiver.serve()
@@ -61,6 +65,7 @@ def _listen(port: int, host: str, secret: list[str], forward_to: str | None, max
 def _send(url: str, secret: str, **fields: Any) -> None:
     from ..webhook import SIGNATURE_HEADER, sign_webhook  # noqa: PLC0415
     from .forms import dump  # noqa: PLC0415
+    from .output import show  # noqa: PLC0415
     from .receiver import post  # noqa: PLC0415
 
     computed_at = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -72,7 +77,10 @@ def _send(url: str, secret: str, **fields: Any) -> None:
         click.echo("Dry run: nothing was sent.", err=True)
         return
     status, answer = post(url, body, headers, timeout_s=SEND_TIMEOUT_S)
-    click.echo(f"{url} answered {status}{f': {answer}' if answer else ''}")
+    if settings().output:
+        show({"url": url, "status": status, "answer": answer}, settings())
+    else:
+        click.echo(f"{url} answered {status}{f': {answer}' if answer else ''}")
     if not 200 <= status < 300:
         raise CommandError(f"The receiver answered {status}; SegOps would not send this delivery again.")
 
@@ -100,6 +108,7 @@ LISTEN = Command(
             ["--forward-to"], metavar="URL", callback=_web_address, help="Pass verified deliveries on, as received."
         ),
         _MAX_AGE,
+        *shared_options(),
     ],
     help="Receive deliveries, verify each and print it as a line of JSON.\n\nA delivery that does not verify is "
     "answered 401 and told on stderr.",
@@ -136,7 +145,7 @@ VERIFY = Command(
     epilog=f"Example: {PROGRAM} webhooks verify body.json --signature sha256=451ea6… --max-age 300",
 )
 
-command = click.Group(
+command = Words(
     "webhooks",
     commands=[LISTEN, SEND, VERIFY],
     params=shared_options(hidden=True),
