@@ -17,19 +17,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import os
 from collections import deque
+from contextlib import suppress
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import parse_qsl
 
 import attrs
 
 from .core import codec
-from .errors import SegOpsDecodeError, SegOpsInputError, SegOpsNotFoundError
+from .core.deadline import remaining_s, without_scope
+from .errors import SegOpsDecodeError, SegOpsInputError, SegOpsNotFoundError, SegOpsTimeoutError
 from .records.base import is_array, is_object
 from .records.page import Page
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
+    from contextvars import Context
 
     from .core.call import Caller
     from .core.request import Request
@@ -165,6 +171,10 @@ class ReadAhead(Generic[T]):
     Usually only the page after this one can be known. Several are fetched at a time only where the server itself has
     shown that page numbers work: its `next` is our own query with `page` one higher, and it told a `count`. The window
     begins at one page and widens by one for each page that the caller has used up.
+
+    A page that nobody fetched ahead is a call like any other, and ends with the scope around it. One fetched ahead
+    belongs to no scope, as it may be asked for outside the present one: where a scope ends, the asking does, and the
+    page stays on its way. Tasks live on one loop of one process; asked on another, the reader begins them anew.
     """
 
     def __init__(self, call: Caller, request: Request, kind: type[T], concurrency: int) -> None:
@@ -180,22 +190,31 @@ class ReadAhead(Generic[T]):
         self._links_seen: set[str] = set()
         self._is_first = True
         self._loop: asyncio.AbstractEventLoop | None = None
+        """Where what is in flight lives, with `_process`."""
+        self._process = 0
 
     async def next_page(self) -> Page[T] | None:
         """Return the next page in order, or None after the last one."""
-        self._loop = asyncio.get_running_loop()
+        self._move_here()
         self._window = min(self._window + 1, self._concurrency)
+        fetched_ahead = len(self._in_flight) > 0
+        if not fetched_ahead:
+            self._begin(copy_context())
         self.open()
         if not self._in_flight:
             return None
         request, task = self._in_flight.popleft()
         try:
-            page = await task
+            in_time = not fetched_ahead or await _came_in_time(task)
+            page = await task if in_time else None
         except BaseException:
             task.cancel()
             self._drop_in_flight()
             self._following = request
             raise
+        if not in_time:
+            self._in_flight.appendleft((request, task))
+            raise _late(request)
         self._is_first = False
         if page is None or not page.results:
             self._end()
@@ -205,28 +224,53 @@ class ReadAhead(Generic[T]):
 
     def open(self) -> None:
         """Start the fetches that the window allows."""
-        while self._following is not None and len(self._in_flight) < self._window and self._loop is not None:
-            request = self._following
-            fetch = get_page if self._is_first else _page_or_end
-            task = self._loop.create_task(fetch(self._call, request, self._kind))
-            task.add_done_callback(_look_at)
-            self._in_flight.append((request, task))
-            self._following = self._numbered(request)
+        self._move_here()
+        while self._following is not None and len(self._in_flight) < self._window:
+            self._begin(without_scope())
 
     async def aclose(self) -> None:
         """Cancel what is in flight, wait until it is gone, and read no further."""
         tasks = [task for _, task in self._in_flight]
+        lives_here = self._lives_here()
         self._end()
-        if tasks and self._loop is asyncio.get_running_loop():
+        if tasks and lives_here:
             await asyncio.wait(tasks)
 
     def abandon(self) -> None:
         """Cancel what is in flight, from any thread, without waiting."""
-        loop = self._loop
-        if loop is None or not self._in_flight or loop.is_closed():
+        loop, tasks = self._loop, [task for _, task in self._in_flight]
+        self._in_flight.clear()
+        if loop is None or not tasks:
             return
-        for _, task in self._in_flight:
-            loop.call_soon_threadsafe(task.cancel)
+        if self._process != os.getpid():
+            _LEFT_TO_THE_PARENT.extend(tasks)
+            return
+        with suppress(RuntimeError):  # the loop is closed, and they with it
+            for task in tasks:
+                loop.call_soon_threadsafe(task.cancel)
+
+    def _begin(self, context: Context) -> None:
+        """Start to fetch what follows, if anything does."""
+        request, loop = self._following, self._loop
+        if request is None or loop is None:
+            return
+        fetch = get_page if self._is_first else _page_or_end
+        task = context.run(loop.create_task, fetch(self._call, request, self._kind))
+        task.add_done_callback(_look_at)
+        self._in_flight.append((request, task))
+        self._following = self._numbered(request)
+
+    def _move_here(self) -> None:
+        """Begin anew, on the running loop, what another loop or the process before a fork had in flight."""
+        if self._lives_here():
+            return
+        if self._in_flight:
+            self._following = self._in_flight[0][0]
+            self.abandon()
+        self._loop, self._process = asyncio.get_running_loop(), os.getpid()
+
+    def _lives_here(self) -> bool:
+        return self._loop is asyncio.get_running_loop() and self._process == os.getpid()
 
     def _look_further(self, request: Request, page: Page[T]) -> None:
         """Learn from a page how the list goes on."""
@@ -256,9 +300,33 @@ class ReadAhead(Generic[T]):
         self._following = None
 
     def _drop_in_flight(self) -> None:
+        if not self._lives_here():
+            self.abandon()
         for _, task in self._in_flight:
             task.cancel()
         self._in_flight.clear()
+
+
+_LEFT_TO_THE_PARENT: list[asyncio.Task[Any]] = []
+"""Kept, so that collecting them in the child of a fork neither complains nor touches the parent's connections."""
+
+
+async def _came_in_time(task: asyncio.Task[Any]) -> bool:
+    """Wait for a page under the scope around the asking; False where that ends first."""
+    left_s = remaining_s(math.inf)
+    if left_s < math.inf and not task.done():
+        await asyncio.wait([task], timeout=left_s)
+        return task.done()
+    return True
+
+
+def _late(request: Request) -> SegOpsTimeoutError:
+    return SegOpsTimeoutError(
+        f"{request.method} {request.path}: the time of the deadline around it was up before this page came. "
+        "It is still on its way: go on reading, or give the deadline more seconds.",
+        method=request.method,
+        url=request.path,
+    )
 
 
 async def _page_or_end(call: Caller, request: Request, kind: type[T]) -> Page[T] | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING
 
 from ..config import check_number
@@ -21,7 +21,7 @@ else:
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["deadline", "remaining_s", "timeout_at"]
+__all__ = ["deadline", "remaining_s", "timeout_at", "without_scope"]
 
 _ends: ContextVar[float | None] = ContextVar("segops_deadline", default=None)
 """`time.monotonic()` at which the innermost scope ends."""
@@ -50,3 +50,10 @@ def remaining_s(timeout_s: float) -> float:
     """Return a call's time in seconds: its timeout, or what is left of the scope around it if that is less."""
     ends = _ends.get()
     return timeout_s if ends is None else max(0.0, min(timeout_s, ends - time.monotonic()))
+
+
+def without_scope() -> Context:
+    """Return a copy of the present context in which no scope holds: for work that may outlive the scope around it."""
+    context = copy_context()
+    context.run(_ends.set, None)
+    return context
