@@ -47,14 +47,39 @@ $ eval "$(segops-admin completion bash)"                # words completed by the
 ## Input
 
 A JSON argument is JSON text, the name of a file, `@file`, or `-` for stdin. Flags that a method with free query
-parameters does not know become query parameters: `products list --grain=rye --page 2`.
+parameters does not know become query parameters: `products list --grain=rye --page 2`. One that is close to a flag of
+ours goes there too, with a warning: `--colums is sent as a query parameter; did you mean --columns?`
 
 ## Output
 
-Results go to stdout, everything else to stderr. `-o` chooses `json`, `jsonl`, `table`, `csv` or `yaml`; without it a
-terminal gets a table and a pipe gets JSON. `--columns id,data.grain` keeps some fields, `--query` takes a JMESPath
-expression: over the page as `-o json` shows it, or with `--all` over the list of all items. `--all` streams, except
-with `--query`, which needs the whole list. Colours follow `NO_COLOR` and the terminal.
+Results go to stdout, everything else to stderr. `-o` chooses `json`, `jsonl`, `table`, `csv` or `yaml`; without it the
+variable `SEGOPS_OUTPUT` does; without that a terminal gets a table and everything else JSON. So a command of the
+published command line behaves as published wherever a script could look: with stdout on a pipe or in a file and no
+new option, it prints the JSON that it always printed. A person at a terminal gets a table, by `segments list` as by
+any other command; `-o json` or `SEGOPS_OUTPUT=json` brings the JSON back.
+
+A table shows names, counts and times first, and says on stderr how many columns it had no room for; nested data and
+long text go first. `--columns id,data.grain` keeps the fields that are named, all of them.
+
+`--query` takes a JMESPath expression over the page as `-o json` shows it: `results[].sku`. With `--all` the same
+expression is asked of each page in turn, and what it takes of them is one list; so `--all --query` streams as well. What
+is no list is an item: `--all --query 'length(results)' -o jsonl` is a line for each page. Colours follow `NO_COLOR` and
+the terminal.
+
+## Long work
+
+`--wait` waits for the job that a command starts, `--timeout` says for how long, `--to FILE` fetches an export, `--all`
+reads every page. The service gives nothing to wait by for `products score-all`, `pages bulk-generate` and, where it
+has no `--wait`, `pages regenerate`; their help says what shows the outcome.
+
+A terminal shows what is waited for after a second of silence: `GET /segments/ … waiting 2 s (429), attempt 2 of 4`;
+elsewhere a line on stderr tells it every five seconds. Ctrl-C names the command that takes up the wait.
+
+`products import FILE` uploads a catalogue, as published, and imports nothing yet. `--wait` does the whole of it in the
+service's way, up to 100,000 rows. `--resume` sends the rows from here, without end, with a journal beside the file: run
+the same command again after any end. Its columns are taken as the service's wizard would take them (`code` is the sku,
+`title` the name, the rest in snake case), or as `--mapping '{"Number": "sku", "Note": null}'` says. It fails when a
+row was refused, after all others are stored.
 
 ## Exit status
 
@@ -114,7 +139,8 @@ def _below(path: str, found: click.Command) -> Iterator[tuple[str, click.Command
 def _section(path: str, found: click.Command) -> str:
     level = "##" if " " not in path else "###"
     if isinstance(found, click.Group):
-        return f"\n{level} {path}\n\n{found.help}\n"
+        example = f"\n```console\n$ {found.epilog}\n```\n" if found.epilog else ""
+        return f"\n{level} {path}\n\n{found.help}\n{example}"
     return f"\n{level} {path}\n\n```text\n{_help(path, found)}\n```\n"
 
 

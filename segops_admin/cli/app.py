@@ -11,7 +11,7 @@ import click
 from .. import __version__
 from . import docs
 from .border import PROGRAM
-from .options import shared_options
+from .options import EXAMPLE, shared_options, write_example
 from .surface import namespaces
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class OwnCommand(NamedTuple):
 OWN: Mapping[str, OwnCommand] = {
     "demo": OwnCommand("demo", "Run the whole way through the API on a local emulator, and show what happened."),
     "emulator": OwnCommand("emulate", "Run a local SegOps API until Ctrl-C."),
-    "help": OwnCommand("overview", "List all commands."),
+    "help": OwnCommand("overview", "List all commands, or explain one."),
     "api": OwnCommand("api", "Call any endpoint of the API."),
     "apply": OwnCommand("apply", "Make the workspace as a file says; shows the plan and asks."),
     "completion": OwnCommand("completion", "Print the script that completes words in a shell."),
@@ -56,6 +56,21 @@ OWN_OF: Mapping[str, Mapping[str, OwnCommand]] = {
 """Commands of our own among a namespace's methods."""
 
 
+GROUP_EXAMPLES: Mapping[str, str] = {
+    "activations": "sync 31 --wait",
+    "analytics": "overview",
+    "http": "request GET /segments/",
+    "identity": "alias 7f3c ana@example.net",
+    "products": "list --grain rye",
+    "segments": "list --all -o csv",
+    "users": "search --q ana",
+}
+"""What follows a namespace's name in the example of its group; for the others, `list`."""
+
+WHOLE = 10_000
+"""Characters of a summary, for click: all of them."""
+
+
 class Words(click.Group):
     """A group that knows the nearest word when one is unknown."""
 
@@ -70,6 +85,23 @@ class Words(click.Group):
             raise click.UsageError(f"There is no command {word!r}.{hint}", ctx=ctx)
         return super().resolve_command(ctx, args)
 
+    def rows(self, ctx: click.Context) -> list[tuple[str, str]]:
+        """Return the commands with what they do."""
+        found = ((word, self.get_command(ctx, word)) for word in self.list_commands(ctx))
+        return [(word, command.get_short_help_str(WHOLE)) for word, command in found if command is not None]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands, each with all of its summary."""
+        with formatter.section("Commands"):
+            formatter.write_dl(self.rows(ctx))
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write an example: the group's own, or that of its first command."""
+        commands = (self.get_command(ctx, word) for word in self.list_commands(ctx))
+        example = self.epilog or next((command.epilog for command in commands if command and command.epilog), "")
+        if example:
+            write_example(str(example).removeprefix(EXAMPLE), formatter)
+
 
 class NamespaceGroup(Words):
     """`segops-admin NAMESPACE`: a command for every public method."""
@@ -77,13 +109,20 @@ class NamespaceGroup(Words):
     def __init__(self, namespace: NamespaceInfo) -> None:
         name = namespace.name.replace("_", "-")
         shared = shared_options(hidden=True)
-        super().__init__(name, help=namespace.doc, short_help=docs.summary(namespace.doc), params=shared)
+        summary = docs.summary(namespace.doc)
+        example = f"{PROGRAM} {name} {GROUP_EXAMPLES.get(namespace.name, 'list')}"
+        super().__init__(name, help=summary, short_help=summary, epilog=example, params=shared)
         self._namespace = namespace
         self._own = OWN_OF.get(namespace.name, {})
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
         """Return the words of all methods, and our own."""
         return sorted([*self._namespace.words, *self._own])
+
+    def rows(self, ctx: click.Context) -> list[tuple[str, str]]:  # noqa: ARG002
+        """Return the commands with what they do, without loading them."""
+        methods = [(word, docs.summary(method.doc)) for word, method in self._namespace.words.items()]
+        return sorted([*methods, *((word, own.summary) for word, own in self._own.items())])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Return one method's command; underscores are taken too."""
@@ -137,8 +176,9 @@ VERSION = click.Option(
 command = Root(
     PROGRAM,
     help="Everything the SegOps dashboard can do, from a shell: `segops-admin NAMESPACE METHOD [ARGS] [--options]`.\n\n"
-    "The key is read from SEGOPS_API_KEY, the API root from SEGOPS_API_URL.",
-    epilog="`segops-admin help` lists all commands.",
+    "The key is read from SEGOPS_API_KEY or a profile, the API root from SEGOPS_API_URL. "
+    f"`{PROGRAM} help` lists all commands, `{PROGRAM} help NAMESPACE METHOD` explains one.",
+    epilog=f"{PROGRAM} segments list --all -o csv",
     params=[VERSION, *shared_options()],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     no_args_is_help=True,

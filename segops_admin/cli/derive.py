@@ -153,12 +153,12 @@ def _click_params(slot: Slot, said: Mapping[str, str]) -> list[click.Parameter]:
     if slot.role is Role.FIELDS:
         typed_dict = _unpacked(slot.annotation)
         return [
-            _option(field, annotation, said.get(field, ""), typed_dict)
+            _option(field, annotation, said.get(field) or docs.OPTIONS.get(field, ""), typed_dict)
             for field, annotation in get_type_hints(typed_dict).items()
         ]
     if slot.role is Role.OPTION:
         shown = "" if default in (None, inspect.Parameter.empty) else f"[default: {_shown(default)}]"
-        return [_option(name, slot.annotation, f"{said.get(name, '')} {shown}".strip())]
+        return [_option(name, slot.annotation, f"{said.get(name) or docs.OPTIONS.get(name, '')} {shown}".strip())]
     if slot.role in (Role.ARGUMENT, Role.BODY):
         many = slot.parameter.kind is inspect.Parameter.VAR_POSITIONAL
         required = slot.role is Role.ARGUMENT and not many

@@ -48,6 +48,8 @@ VALUES = {
     "source": "catalogue.csv",
     "data": "catalogue.csv",
     "export": "export.json",
+    "export_id": "5",
+    "job_id": "12",
     "method": "GET",
     "path": "/segments/",
     "q": "flour",

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import docs
-from .derive import Derived, derive
+from .border import PROGRAM
+from .derive import Derived, Role, derive
 from .examples import example_of
-from .options import Command, shared_options
-from .routes import Routes
+from .options import Command, shared_options, write_example
+from .routes import WAIT, Routes
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -79,6 +80,9 @@ class MethodCommand(Command):
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- click's
         """Write the summary, and what the docstring says beyond the parameters."""
         text = [self.derived.doc.summary, *self.derived.doc.rest]
+        look = docs.NO_WAIT.get((self._method.namespace, self._method.name))
+        if look is not None and not self._routes.has(WAIT):
+            text.append(f"The service gives nothing to wait by: `{PROGRAM} {look}.")
         if self.derived.takes_free_flags:
             text.append("Any other --name=value is sent as a query parameter.")
         for paragraph in filter(None, text):
@@ -86,10 +90,26 @@ class MethodCommand(Command):
             with formatter.indentation():
                 formatter.write_text(paragraph)
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what the arguments are, then the options."""
+        rows = [
+            (name.upper(), self._about(name))
+            for name in [str(param.name) for param in self.derived.params if isinstance(param, click.Argument)]
+        ]
+        if rows:
+            with formatter.section("Arguments"):
+                formatter.write_dl(rows)
+        super().format_options(ctx, formatter)
+
+    def _about(self, name: str) -> str:
+        """Say what an argument is."""
+        text = docs.ARGUMENTS.get(name) or self.derived.doc.parameters.get(name, "")
+        has_fields = any(slot.role is Role.FIELDS for slot in self.derived.slots)
+        return f"{text} The options say the same, field by field." if name == "body" and has_fields else text
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write an example."""
-        formatter.write_paragraph()
-        formatter.write_text(f"Example: {example_of(ctx.command_path, self._method, self.derived)}")
+        write_example(example_of(ctx.command_path, self._method, self.derived), formatter)
 
     def _run(self, **typed: Any) -> None:
         from .perform import perform  # noqa: PLC0415 -- help and completion do without the client

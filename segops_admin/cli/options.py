@@ -6,6 +6,7 @@ option of the same name keeps its own.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
 Form = Literal["json", "jsonl", "table", "csv", "yaml"]
 FORMS: tuple[Form, ...] = ("json", "jsonl", "table", "csv", "yaml")
 
+OUTPUT_VARIABLE = "SEGOPS_OUTPUT"
+OUTPUT_HELP = f"Default: {OUTPUT_VARIABLE}; without it table on a terminal, else json."
+
 SHARED_TITLE = "Options of every command"
+
+EXAMPLE = "Example: "
 
 STORE = "segops_admin.cli.settings"
 
@@ -53,6 +59,19 @@ class Command(click.Command):
                 with formatter.section(title):
                     formatter.write_dl(rows)
 
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the example whole, so that it can be pasted."""
+        if (self.epilog or "").startswith(EXAMPLE):
+            write_example(str(self.epilog).removeprefix(EXAMPLE), formatter)
+        else:
+            super().format_epilog(ctx, formatter)
+
+
+def write_example(line: str, formatter: click.HelpFormatter) -> None:
+    """Write a command line on a line of its own, however long: what is wrapped cannot be pasted."""
+    formatter.write_paragraph()
+    formatter.write(f"{EXAMPLE}{line}\n")
+
 
 class SharedOption(click.Option):
     """An option of every command."""
@@ -63,10 +82,26 @@ def settings() -> Settings:
     return Settings(**click.get_current_context().meta.get(STORE, {}))
 
 
+def form_of_environment() -> Form | None:
+    """Return the form of output that the environment asks for."""
+    named = os.environ.get(OUTPUT_VARIABLE)
+    if not named:
+        return None
+    for form in FORMS:
+        if form == named.strip().lower():
+            return form
+    raise click.UsageError(f"{OUTPUT_VARIABLE} is {named!r}; it must be one of {', '.join(FORMS)}.")
+
+
+def words_typed() -> str:
+    """Return the words of the running command, without its arguments."""
+    return " ".join(click.get_current_context().command_path.split()[1:])
+
+
 def shared_options(taken: Collection[str] = (), *, hidden: bool = False) -> list[click.Parameter]:
     """Return the options of every command, without those whose words are taken."""
     options: list[SharedOption] = [
-        _option("-o", "--output", type=click.Choice(FORMS), help="Default: table on a terminal, else json."),
+        _option("-o", "--output", type=click.Choice(FORMS), help=OUTPUT_HELP),
         _option("--columns", metavar="A,B.C", callback=_keep_columns, help="Only these fields, in this order."),
         _option("--query", metavar="JMESPATH", help="What to take of the result; see jmespath.org."),
         _option("--profile", metavar="NAME", help="Which stored key to use; see `segops-admin login`."),

@@ -5,13 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from ..records.base import is_array
 from ..records.page import Page
 from ..sync.base import SyncChunkStream, SyncPager
 from .border import Stopped
 from .forms import Csv, Json, JsonLines, Yaml
+from .options import form_of_environment, words_typed
 from .shape import Columns, is_page, plain, searched
 from .signs import aside, say, signs
 
@@ -32,8 +31,8 @@ ENVELOPES = (Json, Yaml)
 
 
 def form_for(wanted: Form | None) -> Form:
-    """Return the form asked for; else a table on a terminal and JSON on a pipe."""
-    return wanted or ("table" if sys.stdout.isatty() else "json")
+    """Return the form asked for, else the environment's; else a table on a terminal and JSON on a pipe."""
+    return wanted or form_of_environment() or ("table" if sys.stdout.isatty() else "json")
 
 
 def show(result: Any, wanted: Settings, *, whole: bool = False) -> None:
@@ -104,7 +103,7 @@ def _show_parts(parts: Iterable[list[Any]], writer: Writer, columns: Columns | N
     """Print a list part by part, holding no more than the pages in flight."""
     written = 0
     shown = None if sys.stdout.isatty() else signs()
-    words = click.get_current_context().info_name
+    words = words_typed()
     try:
         for items in parts:
             with aside():

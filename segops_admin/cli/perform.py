@@ -13,7 +13,7 @@ from .confirm import confirm_call
 from .connect import connected
 from .derive import bind
 from .mapping import renamed_rows
-from .options import settings
+from .options import settings, words_typed
 from .output import show
 from .progress import watching
 from .routes import ALL, RESUME
@@ -111,7 +111,7 @@ def _call(
         given = {name: value for name, value in given.items() if name not in LEFT_BEHIND}
     if not derived.has("on_progress"):
         return function(*args, **given)
-    with watching(_words_typed(), source=source) as watch:
+    with watching(words_typed(), source=source) as watch:
         try:
             return function(*args, on_progress=watch, **given)
         except KeyboardInterrupt:
@@ -122,10 +122,6 @@ def _call(
                 raise
             advice = how_to_go_on(method, args, given, watch.job or error.job)
             raise CommandError(f"{in_our_words(str(error))} {advice}") from error
-
-
-def _words_typed() -> str:
-    return " ".join(click.get_current_context().command_path.split()[1:])
 
 
 def _without_extras(routes: Routes, own: Derived, typed: Mapping[str, Any]) -> dict[str, Any]:

@@ -89,8 +89,12 @@ class Routes:
             for flag, sibling in named.items()
             if sibling in known
         ]
-        if method.returns_page and all(route.flag != ALL for route in self.routes):
+        if method.returns_page and not self.has(ALL):
             self.routes.append(Route(ALL, method, first=False))
+
+    def has(self, flag: str) -> bool:
+        """Whether a flag leads anywhere."""
+        return any(route.flag == flag for route in self.routes)
 
     def derived(self, route: Route) -> Derived:
         """Return a sibling as the shell sees it."""

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..records.base import is_object
 from .border import CommandError
 
 if TYPE_CHECKING:
@@ -33,6 +32,8 @@ class JsonValue(ParamType):
             return value
         if value.lstrip()[:1] in ("{", "["):
             return _parse(value, "the text given")
+        if not value.strip() or value == "@":
+            raise CommandError("An argument is empty. Write JSON text, the name of a file, @file, or - for stdin.")
         if value == "-" or value.startswith("@"):
             return _document(value)
         if Path(value).exists():
@@ -48,7 +49,7 @@ class RowsValue(JsonValue):
         if isinstance(value, str) and value.removesuffix(".gz").endswith(ROW_FILES) and Path(value).exists():
             return value
         rows = super().convert(value, param, ctx)
-        return rows["products"] if is_object(rows) and list(rows) == ["products"] else rows
+        return rows["products"] if isinstance(rows, dict) and list(rows) == ["products"] else rows  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
 
 
 class RecordValue(JsonValue):

@@ -37,6 +37,7 @@ UNREADABLE_BODIES = [
     ("nowhere.json", ["no file 'nowhere.json'"]),
     ("@nowhere.json", ["no file nowhere.json"]),
     ("@.", ["is a directory"]),
+    ("", ["argument is empty", "@file, or - for stdin"]),
 ]
 
 UNUSABLE_KEYS = [(None, "SEGOPS_API_KEY"), ("pk_live_1", "public key"), ("hello", "sk_")]

@@ -3,10 +3,15 @@
 import csv
 import io
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import orjson
 import pytest
 import yaml
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -81,3 +86,71 @@ def test_no_color_takes_colours_from_a_terminal(shell, workspace):
     assert "\x1b[32m✓" in coloured
     assert "✓ key" in plain
     assert not re.search(r"\x1b\[3\dm", plain)
+
+
+def test_published_words_print_json_unless_somebody_reads_along(shell, breads):
+    """As published: no new option and no terminal; a variable decides for all, an option for one."""
+    listed = ["products", "list"]
+    set_to = {form: shell.but(SEGOPS_OUTPUT=form) for form in ("json", "csv", "xml")}
+
+    assert shell(*listed).json["count"] == 5
+    assert "sku" in shell.on_terminal(*listed).out.splitlines()[0]
+    assert set_to["json"].on_terminal(*listed).out.startswith("{")
+    assert set_to["csv"](*listed).out.startswith("id,")
+    assert set_to["csv"](*listed, "-o", "jsonl").lines[0]["sku"] == "B-0"
+    assert "SEGOPS_OUTPUT is 'xml'; it must be one of json, jsonl" in set_to["xml"](*listed).complaint
+
+
+PEAK = """
+import sys
+from pathlib import Path
+from segops_admin.cli import main
+status = main(sys.argv[1:])
+sys.stderr.write(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
+sys.exit(status)
+"""
+
+
+def peak_kib(shell, *words):
+    """Run a command and return its peak in memory; `ru_maxrss` would count what the parent had before the exec."""
+    ended = subprocess.run(
+        [sys.executable, "-c", PEAK, *words],
+        env={**shell.environment, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    return int(ended.stderr), ended.stdout.count("\n")
+
+
+def fill(workspace, first, last):
+    data = {"text": "x" * 300}
+    workspace.products.bulk_upsert({"sku": f"P-{n}", "name": f"Product {n}", **data} for n in range(first, last))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
+def test_a_long_list_takes_no_more_memory_than_a_short_one(shell, workspace):
+    """One page and those in flight are held: ten times the rows, the same memory but for what an allocator keeps."""
+    walk = ["products", "list", "--all", "-o", "jsonl", "--page-size", "100"]
+    fill(workspace, 0, 600)
+    short_kib, short_rows = peak_kib(shell, *walk)
+    fill(workspace, 600, 6000)
+    long_kib, long_rows = peak_kib(shell, *walk)
+
+    assert (short_rows, long_rows) == (600, 6000)
+    assert long_kib - short_kib < 6 * 1024
+
+
+@pytest.mark.nightly
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
+def test_a_whole_catalogue_takes_no_more_memory_than_a_page(shell, workspace):
+    """As many products as Debian has packages."""
+    walk = ["products", "list", "--all", "-o", "jsonl", "--page-size", "200"]
+    fill(workspace, 0, 1000)
+    short_kib, _ = peak_kib(shell, *walk)
+    fill(workspace, 1000, 63_666)
+    long_kib, long_rows = peak_kib(shell, *walk)
+
+    assert long_rows == 63_666
+    assert long_kib - short_kib < 6 * 1024

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..border import CommandError
+from ..border import PROGRAM, CommandError
+from ..options import Command
 
 if TYPE_CHECKING:
     from .steps import Outcome
@@ -19,7 +20,7 @@ POLL_INTERVAL_S = 0.05
 """The emulator is near and quick."""
 
 
-@click.command()
+@click.command(cls=Command, epilog=f"Example: {PROGRAM} demo --catalogue catalogue.csv")
 @click.option(
     "--catalogue",
     type=click.Path(path_type=Path),
