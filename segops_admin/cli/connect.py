@@ -60,7 +60,7 @@ def connected(
     """
     found = found or credentials(wanted)
     keep_secret(found.api_key or "")
-    with signs_of_life() as shown:
+    with signs_of_life(plain=wanted.debug) as shown:
         options["on_event"] = tell_of_wait if wanted.debug else shown.heard
         with SegOpsAdmin(found.api_key, base_url=found.base_url, **options) as client:
             shown.attempts = caller_of(client).config.max_retries + 1

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 from ..bulk.rows import Unreadable
 from ..records.base import is_object
 from .border import CommandError
+from .values import ROW_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -41,6 +42,7 @@ def renamed_rows(file: str, mapping: Mapping[str, str | None] | None) -> tuple[A
     A file whose columns already have their names is left to the library.
     """
     path = Path(file)
+    _check_kind(path)
     if path.name.removesuffix(".gz").endswith(TABLES):
         header, mark = _header(path)
         chosen = _checked(file, header, mapping) if mapping is not None else _suggested(file, header)
@@ -50,6 +52,16 @@ def renamed_rows(file: str, mapping: Mapping[str, str | None] | None) -> tuple[A
     elif mapping is not None:
         raise CommandError(f"{file}: --mapping is for the columns of .csv and .tsv files.")
     return file, {}
+
+
+def _check_kind(file: Path) -> None:
+    """Refuse what holds no rows before a journal is begun for it."""
+    if file.is_dir():
+        raise CommandError(f"{file} is a directory; name a file in it.")
+    if not file.exists():
+        raise CommandError(f"There is no file {file}.")
+    if not any(file.name.removesuffix(packing).endswith(ROW_FILES) for packing in (".gz", ".zst")):
+        raise CommandError(f"{file} is none of {', '.join(ROW_FILES)}.")
 
 
 def _suggested(file: str, header: Sequence[str]) -> dict[str, str]:
@@ -131,8 +143,6 @@ def _opened(file: Path) -> Generator[TextIO, None, None]:
             yield cast("TextIO", lines)
     except UnicodeDecodeError as error:
         raise CommandError(f"{file} is not UTF-8: byte 0x{error.object[error.start]:02x}. Save it as UTF-8.") from error
-    except FileNotFoundError as error:
-        raise CommandError(f"There is no file {file}.") from error
     except (csv.Error, EOFError, zlib.error, OSError) as error:
         raise CommandError(f"{file} cannot be read: {error}.") from error
 

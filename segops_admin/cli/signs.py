@@ -35,8 +35,8 @@ LOOK_EVERY_S = 0.2
 class Signs:
     """What the command waits for, shown after a while."""
 
-    def __init__(self) -> None:
-        self._changing = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    def __init__(self, *, changing: bool) -> None:
+        self._changing = changing
         self._lock = threading.RLock()
         self._over = threading.Event()
         self._calls = 0
@@ -178,9 +178,9 @@ def signs() -> Signs | None:
 
 
 @contextmanager
-def signs_of_life() -> Generator[Signs, None, None]:
-    """Give a command its signs, and take away what they showed."""
-    found = Signs()
+def signs_of_life(*, plain: bool) -> Generator[Signs, None, None]:
+    """Give a command its signs, and take away what they showed. plain: others write to stderr at any moment."""
+    found = Signs(changing=not plain and sys.stderr.isatty() and os.environ.get("TERM") != "dumb")
     click.get_current_context().meta[SIGNS] = found
     try:
         yield found

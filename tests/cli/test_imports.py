@@ -77,6 +77,30 @@ def test_a_file_that_cannot_be_mapped_is_told_and_leaves_nothing_behind(shell, t
     assert not journal_of(file).exists()
 
 
+def test_what_holds_no_rows_is_told_before_a_journal_is_begun(shell, tmp_path):
+    """A folder, a file of another kind, none at all."""
+    (tmp_path / "rows.txt").touch()
+    for name, part in (("", "is a directory"), ("rows.txt", "is none of .csv"), ("no.jsonl", "There is no file")):
+        ended = shell("products", "import", f"{tmp_path}/{name}", "--resume")
+
+        assert (ended.status, ended.out) == (1, "")
+        assert part in ended.complaint
+
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["rows.txt"]
+
+
+def test_tables_with_other_marks_are_read(shell, workspace, tmp_path):
+    """As by the service: semicolons and tabs where the first line has no comma."""
+    file = tmp_path / "mark.csv"
+    file.write_bytes(b"\xef\xbb\xbfKode;Code;Title\n1;A;Rye, dark\n2;B;Oat;odd\n")
+
+    ended = shell("products", "import", file, "--resume")
+
+    assert ended.status == 1
+    assert stored(workspace) == {"A": ("Rye, dark", {"kode": "1"})}
+    assert "line 3 has another number of cells" in ended.err
+
+
 def test_a_dry_run_leaves_no_journal(shell, tmp_path, catalogue):
     """By either word."""
     own = tmp_path / "own.journal"
