@@ -54,12 +54,12 @@ def _carry_out_all(client: SegOpsAdmin, plan: list[Change]) -> None:
             carry_out(client, change)
         except SegOpsError as error:
             raise CommandError(
-                f"{change.kind.name} {change.identity!r}: {error} {done} of {len(plan)} changes are in; correct it and "
+                f"{change.kind.one} {change.identity!r}: {error} {done} of {len(plan)} changes are in; correct it and "
                 "run again: what is done is not done twice."
             ) from error
         except KeyboardInterrupt:
             raise Stopped(f"interrupted. {done} of {len(plan)} changes are in; run again to go on.") from None
-        click.echo(f"{'created' if change.id is None else 'changed'} {change.kind.name} {change.identity!r}", err=True)
+        click.echo(f"{'created' if change.id is None else 'changed'} {change.kind.one} {change.identity!r}", err=True)
 
 
 command = Command(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .border import COMPLETING, PROGRAM
+from .options import Command
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -78,7 +79,7 @@ def _print(shell: str) -> None:
     click.echo(maker.source_template % maker.source_vars())
 
 
-command = click.Command(
+command = Command(
     "completion",
     callback=_print,
     params=[click.Argument(["shell"], type=click.Choice(list(INSTALL)))],

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -35,21 +36,23 @@ class Kind(NamedTuple):
 
     name: str
     """The section in the file, and the client's namespace."""
+    one: str
+    """What one of them is called."""
     identity: str
     """The field that tells one from another."""
     fields: tuple[str, ...]
     """What can be set."""
 
 
-def _kind(name: str, identity: str, fields: Any) -> Kind:
-    return Kind(name, identity, tuple(field for field in fields.__annotations__ if field != "tenant"))
+def _kind(name: str, one: str, identity: str, fields: Any) -> Kind:
+    return Kind(name, one, identity, tuple(field for field in fields.__annotations__ if field != "tenant"))
 
 
 KINDS = (
-    _kind("segments", "name", SegmentFields),
-    _kind("product_segments", "name", ProductSegmentFields),
-    _kind("schemas", "event_type", SchemaFields),
-    _kind("queries", "query_text", QueryFields),
+    _kind("segments", "segment", "name", SegmentFields),
+    _kind("product_segments", "product segment", "name", ProductSegmentFields),
+    _kind("schemas", "schema", "event_type", SchemaFields),
+    _kind("queries", "query", "query_text", QueryFields),
 )
 """In the order in which they are applied."""
 
@@ -78,6 +81,16 @@ def dumped(client: SegOpsAdmin) -> Desired:
 def stored(client: SegOpsAdmin, kind: Kind) -> Iterable[Mapping[str, Any]]:
     """Read all objects of a kind."""
     return getattr(client, kind.name).iterate(page_size=200) if kind.name != "queries" else client.queries.iterate()
+
+
+def repeated(found: Desired) -> list[str]:
+    """Return what cannot be told apart in a file, and so cannot be applied."""
+    return [
+        f"{count} {kind.name} with the {kind.identity} {identity!r}"
+        for kind in KINDS
+        for identity, count in Counter(item.get(kind.identity) for item in found[kind.name]).items()
+        if count > 1
+    ]
 
 
 def settable(kind: Kind, item: Mapping[str, Any]) -> dict[str, Any]:

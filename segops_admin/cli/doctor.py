@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+import shutil
 import socket
 import ssl
+import textwrap
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -33,6 +35,8 @@ CONNECT_S = 5.0
 MOST_SKEW_S = 60.0
 """Signed requests of the ingestion API allow five minutes; a clock further off than this is worth a word."""
 EXPIRY_DAYS = 14
+INDENT = 16
+"""Columns before what a check found."""
 
 
 class Check(NamedTuple):
@@ -67,9 +71,15 @@ def _doctor() -> None:
 
 def _show(check: Check) -> None:
     mark, colour = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}[check.status]
-    click.echo(f"{paint(mark, colour)} {check.check:13} {check.found}")
+    click.echo(f"{paint(mark, colour)} {check.check:13} {_fitted(check.found)}")
     if check.fix:
-        click.echo(f"  {'':13} → {check.fix}")
+        click.echo(f"{'':{INDENT}}→ {check.fix}")  # in one piece: it may hold a command to be copied
+
+
+def _fitted(text: str) -> str:
+    """Return text in as many lines as the terminal needs, one below the other."""
+    room = max(shutil.get_terminal_size().columns - INDENT, INDENT)
+    return f"\n{'':{INDENT}}".join(textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False))
 
 
 def _checks(wanted: Settings) -> Iterator[Check]:

@@ -12,7 +12,7 @@ from .options import Command, settings, shared_options
 
 def _dump(file: Path | None) -> None:
     from .connect import connected  # noqa: PLC0415 -- help does without the client
-    from .desired import dumped  # noqa: PLC0415
+    from .desired import dumped, repeated  # noqa: PLC0415
     from .forms import PRETTY, dump, yaml_text  # noqa: PLC0415
 
     wanted = settings()
@@ -24,9 +24,11 @@ def _dump(file: Path | None) -> None:
         text = dump(found, options=PRETTY).decode() + "\n" if as_json else yaml_text(found)
         if file is None:
             click.echo(text, nl=False)
-            return
-        file.write_text(text, "utf-8")
-        click.echo(f"{sum(map(len, found.values()))} definitions are in {file}.", err=True)
+        else:
+            file.write_text(text, "utf-8")
+            click.echo(f"{sum(map(len, found.values()))} definitions are in {file}.", err=True)
+        for what in repeated(found):
+            click.echo(f"There are {what}: rename all but one, for `apply` tells them apart by it.", err=True)
 
 
 command = Command(

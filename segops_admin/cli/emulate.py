@@ -17,7 +17,7 @@ import click
 
 from .border import PROGRAM, CommandError
 from .derive import bind, derive
-from .options import settings
+from .options import Command, settings
 
 if TYPE_CHECKING:
     from .derive import Derived
@@ -27,7 +27,7 @@ COMMAND = "emulator/__main__.py"
 """Where the emulator's class is, and its command of its own, whose words are ours too."""
 
 
-class EmulatorCommand(click.Command):
+class EmulatorCommand(Command):
     """Options come from the emulator's own signature."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:

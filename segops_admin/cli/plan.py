@@ -74,9 +74,9 @@ def carry_out(client: SegOpsAdmin, change: Change) -> None:
 def show_change(change: Change) -> None:
     """Print one change as a coloured diff."""
     if change.id is None:
-        click.echo(paint(f"+ {change.kind.name} {change.identity!r}", "green", bold=True))
+        click.echo(paint(f"+ {change.kind.one} {change.identity!r}", "green", bold=True))
     else:
-        click.echo(paint(f"~ {change.kind.name} {change.identity!r} (id {change.id})", "yellow", bold=True))
+        click.echo(paint(f"~ {change.kind.one} {change.identity!r} (id {change.id})", "yellow", bold=True))
     for line in diff(change.before, change.after):
         click.echo(f"    {line}")
 

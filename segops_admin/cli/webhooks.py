@@ -108,7 +108,7 @@ LISTEN = Command(
             ["--forward-to"], metavar="URL", callback=_web_address, help="Pass verified deliveries on, as received."
         ),
         _MAX_AGE,
-        *shared_options(),
+        *shared_options(hidden=True),
     ],
     help="Receive deliveries, verify each and print it as a line of JSON.\n\nA delivery that does not verify is "
     "answered 401 and told on stderr.",

@@ -77,7 +77,7 @@ def test_only_what_differs_is_changed(shell, workspace, file, writes):
         ("change", "baked", ["properties"]),
     ]
     assert "    -description: '2026-01-01'\n    +description: Early\n" in changed.out
-    assert changed.err.splitlines() == ["changed segments 'Bakers'", "changed schemas 'baked'"]
+    assert changed.err.splitlines() == ["changed segment 'Bakers'", "changed schema 'baked'"]
     assert writes() - sent == 2
     assert next(iter(workspace.segments.list())).definition == {"logic": "AND", "conditions": []}
 
@@ -89,7 +89,7 @@ def test_a_terminal_sees_the_plan_in_colours_and_is_asked(shell, workspace, file
 
     agreed = shell.on_terminal("apply", file, typed=b"y\n")
 
-    assert "\x1b[32m\x1b[1m+ segments 'Bakers'\x1b[0m" in agreed.out
+    assert "\x1b[32m\x1b[1m+ segment 'Bakers'\x1b[0m" in agreed.out
     assert "Apply 5 changes? [y/N]" in agreed.out
     assert (agreed.status, writes()) == (0, 5)
 
@@ -101,7 +101,7 @@ def test_without_a_terminal_it_refuses_to_guess(shell, file, writes):
     assert (refused.status, dry.status, writes()) == (2, 0, 0)
     assert "add --yes" in refused.complaint
     assert refused.out == dry.out
-    assert "+ queries 'best bread'" in dry.out
+    assert "+ query 'best bread'" in dry.out
 
 
 def test_what_is_wrong_in_a_file_is_told_with_its_place(shell, tmp_path, writes):
@@ -150,6 +150,16 @@ def test_dump_shows_a_terminal_the_same(shell, file):
     shell("apply", file, "--yes")
 
     assert yaml.safe_load(shell.on_terminal("dump").out)["segments"][0]["name"] == "Bakers"
+
+
+def test_dump_tells_what_apply_could_not_tell_apart(shell, workspace):
+    """The file is written all the same."""
+    for _ in range(2):
+        workspace.segments.create(name="Bakers")
+    ended = shell("dump")
+
+    assert (ended.status, len(yaml.safe_load(ended.out)["segments"])) == (0, 2)
+    assert ended.err.startswith("There are 2 segments with the name 'Bakers': rename all but one")
 
 
 def test_diff_compares_json_and_yaml_with_a_segment(shell, workspace, tmp_path):

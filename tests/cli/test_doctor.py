@@ -14,13 +14,15 @@ def found(ended):
 
 def test_all_is_well_on_a_pipe_and_on_a_terminal(shell):
     """Data for scripts, a list with marks for people; neither shows the key."""
-    piped, shown = shell("doctor"), shell.on_terminal("doctor")
+    at = shell.but(COLUMNS=None)  # which pytest's workers have, and which would win over the terminal's own
+    piped, shown, narrow = at("doctor"), at.on_terminal("doctor", columns=120), at.on_terminal("doctor", columns=60)
 
     assert (piped.status, piped.err) == (0, "")
     assert [(check["check"], check["status"]) for check in piped.json] == [(name, "ok") for name in CHECKS]
     assert shown.status == 0
     assert [line.split()[1] for line in shown.out.splitlines()] == CHECKS
     assert "\x1b[32m✓" in shown.out
+    assert narrow.out.splitlines()[-1].startswith(" " * 16)
     assert shell.environment["SEGOPS_API_KEY"] not in piped.out + shown.out
 
 
