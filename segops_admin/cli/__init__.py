@@ -4,9 +4,11 @@ app        the words at the top: namespaces and the command's own
 surface    which namespaces and methods there are, read from the mirror's source
 derive     a method's signature → arguments and options, and back to a call
 values     JSON, files and instants as they are typed in a shell
-method     one derived command: its words, the call, its output
+docs       docstrings → help for people
+method     one derived command: its words and its help; `perform` calls it
+signs      what is waited for, on stderr, after a second of silence
 output     results on stdout: JSON, JSON lines, tables
-border     every exception → one line on stderr and an exit status
+border     every exception → one line on stderr and an exit status, worded by `wording`
 """
 
 from __future__ import annotations

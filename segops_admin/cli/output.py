@@ -110,7 +110,7 @@ def _show_parts(parts: Iterable[list[Any]], writer: Writer, columns: Columns | N
                 writer.rows(columns.of(items) if columns else items)
             written += len(items)
             if shown is not None:
-                shown.work(f"{words}: {written:,} written", at_once=False)
+                shown.work(f"{words}: {written:,} rows", at_once=False)
         writer.end()
     except KeyboardInterrupt:
         raise Stopped(f"interrupted. {written:,} row{'' if written == 1 else 's'} written.") from None

@@ -36,6 +36,9 @@ SHORT = 24
 GAP = 2
 
 NAMES = ("name", "title", "sku", "slug", "user_id", "event_type", "query_text", "connector_type")
+EMPTY: tuple[Any, ...] = (None, "", [], {})
+"""Where no row has more, there is no column."""
+
 ALIKE = ("tenant",)
 """The same in every row of a workspace."""
 
@@ -131,9 +134,9 @@ class _Column:
 
     def see(self, value: Any) -> None:
         """Take in one row's value."""
-        self.width = max(self.width, _cell(value).cell_len)
-        if value is None or value == "":
+        if value in EMPTY:
             return
+        self.width = max(self.width, _cell(value).cell_len)
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         is_time = isinstance(value, str) and TIME.fullmatch(value) is not None
         self.is_number = is_number and (self.is_number or not self._has_values)
