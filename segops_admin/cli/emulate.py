@@ -17,7 +17,7 @@ import click
 
 from .border import PROGRAM, CommandError
 from .derive import bind, derive
-from .options import Command, settings
+from .options import Command, settings, shared_options
 
 if TYPE_CHECKING:
     from .derive import Derived
@@ -34,7 +34,9 @@ class EmulatorCommand(Command):
         """Return the emulator's options."""
         said: str = _constant("FAULT_HELP")
         fault = click.Option(["--fault"], multiple=True, metavar="JSON", help=f"{said[0].upper()}{said[1:]}.")
-        return [*_derived().params, fault, *super().get_params(ctx)]
+        own = [*_derived().params, fault]
+        taken = {word for param in own for word in param.opts}
+        return [*own, *shared_options(taken, hidden=True), *super().get_params(ctx)]
 
 
 @cache

@@ -54,7 +54,7 @@ def test_fault_that_is_none_is_refused(program, rule):
 def test_both_commands_have_the_same_words():
     """An older word among them."""
     known = {flag for action in parser()._actions for flag in action.option_strings} - {"-h", "--help"}
-    params = command.get_params(click.Context(command))
+    params = [param for param in command.get_params(click.Context(command)) if not getattr(param, "hidden", False)]
     words = {flag for param in params for flag in [*param.opts, *param.secondary_opts]} - {"--help"}
 
     assert known == words
@@ -73,6 +73,14 @@ def test_both_commands_have_the_defaults_of_the_class():
 
     assert {**asked, "fault": []} == {**defaults, "fault": []}
     assert {slot.parameter.name: slot.parameter.default for slot in _derived().slots} == defaults
+
+
+def test_a_dry_run_starts_nothing():
+    """As with every command; the port is not even looked at."""
+    command = [sys.executable, "-m", "segops_admin", "emulator", "--port", "99999", "--dry-run"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "Dry run: nothing was started.\n")
 
 
 @pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
