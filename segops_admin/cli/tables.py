@@ -144,6 +144,13 @@ class _Column:
         self.is_nested = self.is_nested or is_object(value) or is_array(value)
         self._has_values = True
 
+    def expect_more(self) -> None:
+        """Make room for later rows: numbers gain digits, and names are not all as short as the first ones."""
+        if self.is_number:
+            self.width = max(self.width, NUMBER_WIDTH)
+        elif self.name in NAMES:
+            self.width = max(self.width, min(2 * self.width, NAME_ROOM))
+
     @property
     def rank(self) -> int:
         """The lower, the earlier it gets its room."""
@@ -184,8 +191,12 @@ def _fitted(found: dict[str, _Column], room: int, *, asked: bool, more_follow: b
     """Return the columns that have room, as wide as they may be.
 
     They get their least width in the order of their rank. The room that is left goes to those that have more to show,
-    then, where more rows follow, to all that may grow on later pages. asked: all have room, if need be past the edge.
+    then, where more rows follow, to text that may be longer on later pages. asked: all have room, if need be past the
+    edge.
     """
+    if more_follow:
+        for column in found.values():
+            column.expect_more()
     chosen: list[_Column] = []
     left = room
     for column in sorted(found.values(), key=lambda column: column.rank):
@@ -202,12 +213,7 @@ def _fitted(found: dict[str, _Column], room: int, *, asked: bool, more_follow: b
 
 
 def _spread(room: int, columns: Sequence[_Column]) -> None:
-    """Hand out free room: what the first page holds is no measure for the last one. Numbers grow by digits only."""
-    for column in columns:
-        if column.is_number:
-            wider = min(max(NUMBER_WIDTH - column.width, 0), room)
-            column.width += wider
-            room -= wider
+    """Hand out free room to text; numbers and times have theirs."""
     growing = [column for column in columns if not (column.is_number or column.is_time)]
     parts = sum(_share(column) for column in growing)
     for column in growing:
