@@ -1,5 +1,7 @@
 """One emulator for the whole run, a tenant of its own for every test, and both faces of the client on it."""
 
+import importlib
+import itertools
 import pathlib
 
 import faces
@@ -10,10 +12,13 @@ from segops_admin.emulator import Emulator
 
 HERE = pathlib.Path(__file__).parent
 PARTIAL = pytest.StashKey[list[str]]()
+JOURNEYS = pytest.StashKey[list[tuple]]()
+NOT_RUN = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config):
-    config.stash[PARTIAL] = []
+    for key in (PARTIAL, JOURNEYS, NOT_RUN):
+        config.stash[key] = []
 
 
 def pytest_deselected(items):
@@ -26,15 +31,53 @@ def pytest_deselected(items):
 def pytest_collection_modifyitems(config, items):
     """Put last what judges all tests before it, and note what keeps this run from being a whole one."""
     items.sort(key=lambda item: "journeys" in getattr(item, "fixturenames", ()))
+    if is_worker(config):
+        items[:] = [item for item in items if "journeys" not in getattr(item, "fixturenames", ())]
     missing = {path.name for path in HERE.glob("test_*.py")} - {item.path.name for item in items}
     chosen = [argument for argument in config.args if "::" in argument]
     config.stash[PARTIAL] += [f"{name} was not collected" for name in sorted(missing)]
     config.stash[PARTIAL] += [f"only {argument} was asked for" for argument in chosen]
 
 
+def is_worker(config):
+    """Tell whether this process runs a share of the suite; what judges the whole is left to the one that hands out."""
+    return hasattr(config, "workerinput")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """Take what a worker's tests did; one that died has told nothing, and its tests have failed already."""
+    told = getattr(node, "workeroutput", {})
+    node.config.stash[PARTIAL] += told.get("partial", [])
+    node.config.stash[JOURNEYS] += told.get("journeys", [])
+
+
+def pytest_sessionfinish(session):
+    """Hold what all workers' tests did together to the endpoint index, as tests/test_parity.py does in one process."""
+    config = session.config
+    if is_worker(config):
+        config.workeroutput["partial"] = config.stash[PARTIAL]
+        config.workeroutput["journeys"] = [
+            [face, sorted(taken), sorted(requests)] for face, taken, requests in config.stash[JOURNEYS]
+        ]
+    elif config.getoption("numprocesses", None) and not config.stash[PARTIAL]:
+        parity = importlib.import_module("test_parity")
+        for endpoint, face in itertools.product(parity.WRAPPED, faces.FACES):
+            if not set(endpoint.methods) <= parity.ran(config.stash[JOURNEYS], endpoint, face):
+                config.stash[NOT_RUN].append(f"{endpoint} was not run on the {face} face by any test")
+        if config.stash[NOT_RUN] and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Name the rows of the endpoint index that no test has run."""
+    for line in config.stash[NOT_RUN]:
+        terminalreporter.write_line(f"PARITY {line}", red=True)
+
+
 @pytest.fixture(scope="session")
-def _journeys():
-    return []
+def _journeys(pytestconfig):
+    return pytestconfig.stash[JOURNEYS]
 
 
 @pytest.fixture
