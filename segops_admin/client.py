@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import attrs
 
-from .config import ClientConfig, check_number, masked, resolve_api_key, resolve_base_url
+from .config import (
+    ClientConfig,
+    check_flag,
+    check_number,
+    checked_headers,
+    masked,
+    masked_headers,
+    resolve_api_key,
+    resolve_base_url,
+    shown,
+)
 from .core.call import Caller
 from .core.pace import Pace, parse_rate_limit
 from .core.transport import Transport
@@ -51,7 +60,7 @@ class AsyncSegOpsAdmin:
     session: an aiohttp session to borrow; it is not closed by us.
     max_retry_after: the longest wait in seconds that a server may ask for before we raise instead.
     max_body_bytes: the largest answer read into memory. poll_interval: seconds between the first two looks at a job.
-    headers: sent with every call. ssl_context: for a private certificate authority.
+    headers: sent with every call. ssl_context: for a private certificate authority; no part of `.config`.
     trust_env: take proxies from the environment. allow_insecure: allow `http://` beyond this machine.
     Raises SegOpsConfigError before anything is sent. Source: segops-api.md 1, 2.2 and 23.
     """
@@ -75,7 +84,7 @@ class AsyncSegOpsAdmin:
         trust_env: bool = False,
         allow_insecure: bool = False,
     ) -> None:
-        api_key = masked(api_key)  # before anything can fail with it among its locals
+        api_key, headers = masked(api_key), masked_headers(headers)  # before anything can fail with them in sight
         api_key = resolve_api_key(api_key)
         config = ClientConfig(
             api_key=api_key,
@@ -88,13 +97,16 @@ class AsyncSegOpsAdmin:
             headers=checked_headers(headers),
             on_event=on_event,
             max_connections=int(check_number("max_connections", max_connections, least=1)),
+            rate_limit=rate_limit,
+            trust_env=check_flag("trust_env", trust_env),
         )
+        if on_event is not None and not callable(on_event):
+            raise SegOpsConfigError(f"on_event must be a function of a CallEvent, not {shown(on_event)}.")
         if ssl_context is not None and not hasattr(ssl_context, "verify_mode"):
-            raise SegOpsConfigError(f"ssl_context must be an ssl.SSLContext, not {ssl_context!r}.")
-        transport = Transport(
-            max_connections=config.max_connections, borrowed=session, ssl_context=ssl_context, trust_env=trust_env
-        )
-        self._call = Caller(config=config, transport=transport, pace=Pace(parse_rate_limit(rate_limit)))
+            raise SegOpsConfigError(f"ssl_context must be an ssl.SSLContext, not {shown(ssl_context)}.")
+        if session is not None and not (hasattr(session, "closed") and hasattr(session, "request")):
+            raise SegOpsConfigError(f"session must be an aiohttp.ClientSession, not {shown(session)}.")
+        self._call = _caller(config, borrowed=session, ssl_context=ssl_context)
         self._owns_connections = True
 
     @classmethod
@@ -102,17 +114,26 @@ class AsyncSegOpsAdmin:
         """Return a client of the same configuration as another one's `.config`, for a process of its own.
 
         api_key: left out, it is the config's, or SEGOPS_API_KEY where the config travelled without.
+        What is no data stays behind: `ssl_context` and `session` always, `on_event` on the way through a pickle.
         """
-        api_key = key = resolve_api_key(masked(api_key) or config.api_key or None)
+        api_key = masked(api_key)
+        if not isinstance(config, ClientConfig):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise SegOpsConfigError(f"Expected a client's .config, got {type(config).__name__}.")
+        api_key = key = resolve_api_key(api_key or config.api_key or None)
+        blank = ", ".join(name for name, value in config.headers.items() if not value)
+        if blank:
+            raise SegOpsConfigError(
+                f"The configuration has no value for {blank}: secrets stay behind when it is pickled. Pickle "
+                "config.with_key(), or set the headers where it arrives with attrs.evolve(config, headers=…)."
+            )
         client = object.__new__(cls)
-        transport = Transport(max_connections=config.max_connections)
-        client._call = Caller(config=attrs.evolve(config, api_key=key), transport=transport)
+        client._call = _caller(attrs.evolve(config, api_key=key, headers=checked_headers(config.headers)))
         client._owns_connections = True
         return client
 
     @property
     def config(self) -> ClientConfig:
-        """The configuration as plain data. It can be pickled, without the key; `config.with_key()` keeps it."""
+        """The configuration as plain data. It is pickled without key and secret headers; `.with_key()` keeps them."""
         return self._call.config
 
     @cached_property
@@ -217,6 +238,7 @@ class AsyncSegOpsAdmin:
 
         Closing a copy closes nothing: the connections belong to the client it was made from.
         """
+        headers = masked_headers(headers)
         config = self._call.config
         copy = object.__new__(type(self))
         copy._call = attrs.evolve(
@@ -259,18 +281,13 @@ class AsyncSegOpsAdmin:
         )
 
 
-HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-OF_THE_TRANSPORT = frozenset(
-    {"content-encoding", "content-length", "expect", "te", "trailer", "transfer-encoding", "upgrade"}
-)
-"""Say how the bytes of one message are framed: a value of the caller's would be a lie about them."""
-
-
-def checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
-    """Return headers that cannot smuggle in others."""
-    for name, value in (headers or {}).items():
-        if isinstance(name, str) and (not HEADER_NAME.fullmatch(name) or name.lower() in OF_THE_TRANSPORT):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise SegOpsConfigError(f"The header {name!r} cannot be set: it is no header's name, or not the caller's.")
-        if not (isinstance(name, str) and isinstance(value, str) and name and f"{name}{value}".isprintable()):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise SegOpsConfigError(f"The header {name!r} must be printable text with a printable value.")
-    return dict(headers or {})
+def _caller(
+    config: ClientConfig, *, borrowed: aiohttp.ClientSession | None = None, ssl_context: SSLContext | None = None
+) -> Caller:
+    transport = Transport(
+        max_connections=config.max_connections,
+        borrowed=borrowed,
+        ssl_context=ssl_context,
+        trust_env=config.trust_env,
+    )
+    return Caller(config=config, transport=transport, pace=Pace(parse_rate_limit(config.rate_limit)))

@@ -132,13 +132,27 @@ async def test_slash_at_the_end_of_the_root_does_not_matter(connect, emulator):
         {"poll_interval": math.nan},
         {"rate_limit": "fast"},
         {"rate_limit": -1},
+        {"rate_limit": math.inf},
+        {"timeout": 10**400},
+        {"timeout": 10**5000},
+        {"max_retries": 10**400},
+        {"base_url": 5},
+        {"base_url": b"https://segops.example/api"},
+        {"base_url": False},
+        {"headers": "Authorization: x"},
+        {"headers": [("X-A", "1")]},
+        {"session": 5},
+        {"on_event": "print"},
+        {"trust_env": "no"},
+        {"allow_insecure": "no"},
+        {"allow_insecure": 1},
     ],
-    ids=str,
+    ids=lambda option: " ".join(f"{name}={repr(value)[:20]}" for name, value in option.items() if value != 10**5000),
 )
 def test_option_that_means_nothing_is_refused_by_name(face, option):
     """None does not silently mean for ever, and NaN compares as no limit at all."""
     with pytest.raises(SegOpsConfigError, match=next(iter(option))):
-        make(face, KEY, base_url=ROOT, **option)
+        make(face, KEY, **{"base_url": ROOT, **option})
 
 
 @pytest.mark.parametrize("value", ["1\r\nX-More: 2", "1\x00", "\ud800", None])
@@ -148,7 +162,9 @@ def test_header_that_cannot_be_sent_is_refused_by_name(face, value):
         make(face, KEY, base_url=ROOT, headers={"X-Evil": value})
 
 
-@pytest.mark.parametrize("option", [{"timeout": math.nan}, {"timeout": -1}, {"max_retries": -1}], ids=str)
+@pytest.mark.parametrize(
+    "option", [{"timeout": math.nan}, {"timeout": -1}, {"max_retries": -1}, {"headers": "X-A: 1"}], ids=str
+)
 async def test_option_of_a_copy_is_checked_too(segops, option):
     """`with_options` is another door to the same room."""
     with pytest.raises(SegOpsConfigError, match=next(iter(option))):

@@ -17,6 +17,7 @@ from typing import Protocol, cast
 
 import attrs
 
+from ..config import shown
 from ..errors import SegOpsConfigError
 
 PLANS_PER_MINUTE = {"free": 60, "starter": 300, "business": 1000}
@@ -25,6 +26,9 @@ PLANS_PER_MINUTE = {"free": 60, "starter": 300, "business": 1000}
 UNIT_S = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600}
 RETRY_TOKENS = 100.0
 TOKENS_PER_SUCCESS = 0.1
+
+MOST = 10**9
+"""Calls a second, or seconds a call: beyond it, somebody mistyped."""
 
 STAGGER_S = 0.5
 """Calls leave an opened gate spread over this long, not together."""
@@ -138,17 +142,17 @@ def parse_rate_limit(rate_limit: str | float | Limiter | None) -> Limiter | None
         return cast("Limiter | None", rate_limit)
     if isinstance(rate_limit, str):
         return _parse_text(rate_limit.strip().lower())
-    if isinstance(rate_limit, bool) or not isinstance(rate_limit, (int, float)) or not rate_limit > 0:
-        raise SegOpsConfigError(f"rate_limit must be positive, not {rate_limit!r}.")
+    if isinstance(rate_limit, bool) or not isinstance(rate_limit, (int, float)) or not 1 / MOST <= rate_limit <= MOST:
+        raise SegOpsConfigError(f"rate_limit must be positive and at most {MOST:,} calls/s, not {shown(rate_limit)}.")
     return Quota(int(rate_limit), 1.0) if rate_limit >= 1 else Quota(1, 1 / rate_limit)
 
 
 def _parse_text(text: str) -> Quota:
     if text in PLANS_PER_MINUTE:
         return Quota(PLANS_PER_MINUTE[text], 60.0)
-    match = re.fullmatch(r"(\d+)\s*(?:/|per)\s*(\d*)\s*([a-z]+?)", text)
+    match = re.fullmatch(r"(\d{1,9})\s*(?:/|per)\s*(\d{0,9})\s*([a-z]+?)", text)
     unit = match and UNIT_S.get(match[3], UNIT_S.get(match[3].rstrip("s")))
-    if not match or not unit or int(match[1]) < 1:
+    if not match or not unit or not int(match[1]) * int(match[2] or 1):
         plans = ", ".join(PLANS_PER_MINUTE)
-        raise SegOpsConfigError(f'rate_limit must look like "60/min" or name a plan ({plans}), not {text!r}.')
+        raise SegOpsConfigError(f'rate_limit must look like "60/min" or name a plan ({plans}), not {shown(text)}.')
     return Quota(int(match[1]), float(unit * int(match[2] or 1)))

@@ -1386,7 +1386,7 @@ class SegOpsAdmin(SyncClient):
     session: an aiohttp session to borrow; it is not closed by us.
     max_retry_after: the longest wait in seconds that a server may ask for before we raise instead.
     max_body_bytes: the largest answer read into memory. poll_interval: seconds between the first two looks at a job.
-    headers: sent with every call. ssl_context: for a private certificate authority.
+    headers: sent with every call. ssl_context: for a private certificate authority; no part of `.config`.
     trust_env: take proxies from the environment. allow_insecure: allow `http://` beyond this machine.
     Raises SegOpsConfigError before anything is sent. Source: segops-api.md 1, 2.2 and 23.
     """
@@ -1435,12 +1435,13 @@ class SegOpsAdmin(SyncClient):
         """Return a client of the same configuration as another one's `.config`, for a process of its own.
 
         api_key: left out, it is the config's, or SEGOPS_API_KEY where the config travelled without.
+        What is no data stays behind: `ssl_context` and `session` always, `on_event` on the way through a pickle.
         """
         return cls._around(AsyncSegOpsAdmin.from_config(config, api_key=api_key))
 
     @property
     def config(self) -> ClientConfig:
-        """The configuration as plain data. It can be pickled, without the key; `config.with_key()` keeps it."""
+        """The configuration as plain data. It is pickled without key and secret headers; `.with_key()` keeps them."""
         return self._inner.config
 
     @cached_property

@@ -334,7 +334,9 @@ def test_header_that_frames_the_message_is_not_the_callers(name):
         AsyncSegOpsAdmin("sk_test", base_url="http://127.0.0.1:9/api").with_options(headers={name: "5"})
 
 
-@pytest.mark.parametrize("context", [False, True, 0, "", "no", object()], ids=repr)
+@pytest.mark.parametrize(
+    "context", [False, True, 0, "", "no", object()], ids=["False", "True", "0", "empty", "no", "object"]
+)
 def test_verification_cannot_be_switched_off_by_a_flag(context):
     """aiohttp takes `ssl=False` for "trust anybody"; here only an SSLContext says how to verify."""
     with pytest.raises(SegOpsConfigError, match="ssl_context"):
@@ -346,56 +348,6 @@ def test_default_verification_is_on():
     own = ssl.create_default_context()
     assert AsyncSegOpsAdmin("sk_test")._call.transport.ssl_context is None
     assert AsyncSegOpsAdmin("sk_test", ssl_context=own)._call.transport.ssl_context is own
-
-
-LOOPBACK = ["localhost", "api.localhost", "127.0.0.1", "127.8.9.1", "[::1]"]
-ELSEWHERE = [
-    "localhost.evil.invalid", "127.0.0.1.evil.invalid", "0.0.0.0", "10.0.0.1", "[::]", "[fe80::1]", "2130706433",
-    "0x7f.1", "example.com", "1.0.0.127", "evil-localhost",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("host", LOOPBACK)
-@pytest.mark.parametrize("port", ["", ":8000"])
-def test_plain_http_is_fine_on_this_machine(host, port):
-    """Emulator and development server."""
-    assert AsyncSegOpsAdmin("sk_test", base_url=f"http://{host}{port}/api").config.base_url.startswith("http://")
-
-
-@pytest.mark.parametrize("host", ELSEWHERE)
-def test_plain_http_elsewhere_needs_a_word(host):
-    """The key would go over the wire for all to read; who wants that says so."""
-    with pytest.raises(SegOpsConfigError, match="allow_insecure"):
-        AsyncSegOpsAdmin("sk_test", base_url=f"http://{host}/api")
-
-    assert AsyncSegOpsAdmin("sk_test", base_url=f"http://{host}/api", allow_insecure=True)
-
-
-ODD_ROOTS = [
-    "http://localhost\\@evil.invalid/api", "https://sk_test_secretword@api.segops.ai/api", "https://a:b@c/api",
-    "https://api.segops.ai\r\n.evil.invalid/api", "https://api.segops.ai/api\0", "javascript:alert(1)", "//host/api",
-    "https://[::1/api", "https://host:port/api", "https://host:-1/api", "file:///etc/passwd", "https://?x", "https://#",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("root", ODD_ROOTS)
-@pytest.mark.parametrize("insecure", [False, True])
-def test_odd_root_is_refused_without_repeating_what_may_be_secret(root, insecure):
-    """Keys get pasted into the wrong field, and before an @ most of all."""
-    with pytest.raises(SegOpsConfigError) as caught:
-        AsyncSegOpsAdmin("sk_test", base_url=root, allow_insecure=insecure)
-
-    assert "secretword" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "host", ["..a", "a..b", "-", "\u2100.invalid", "xn--", "a" * 300 + ".invalid", "[v1.x]", "[::1%25lo]", "%41"]
-)
-async def test_host_that_no_resolver_takes_is_an_error_of_ours(host):
-    """IDNA and address readers have exceptions of their own."""
-    with pytest.raises(SegOpsError):
-        async with AsyncSegOpsAdmin("sk_test", base_url=f"https://{host}/api", max_retries=0, timeout=5) as segops:
-            await segops.segments.list()
 
 
 @pytest.mark.parametrize("key", ["a\r\nb", "a\0", "\ud800", "é", "", " a", "a ", 5, b"a"], ids=repr)
