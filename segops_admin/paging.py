@@ -27,6 +27,7 @@ from urllib.parse import parse_qsl
 
 import attrs
 
+from .config import shown
 from .core import codec
 from .core.deadline import remaining_s, without_scope
 from .errors import SegOpsDecodeError, SegOpsInputError, SegOpsNotFoundError, SegOpsTimeoutError
@@ -77,7 +78,7 @@ def _envelope(body: Any, response: Response) -> JSON:
         if key is not None:
             return body if key == "results" else {**body, "results": body[key]}
     raise SegOpsDecodeError(
-        f"{response.request.method} {response.url} answered {response.status}, but not with a list: "
+        f"{response.request.method} {response.place} answered {response.status}, but not with a list: "
         f"neither a bare one nor an object with {' or '.join(ITEM_KEYS)}.",
         record="Page",
         method=response.request.method,
@@ -107,7 +108,7 @@ class Pager(Generic[T]):
         self, call: Caller, request: Request, kind: type[T], *, concurrency: int = DEFAULT_CONCURRENCY
     ) -> None:
         if type(concurrency) is not int or concurrency < 1:
-            raise SegOpsInputError(f"concurrency must be an integer of at least 1, not {concurrency!r}.")
+            raise SegOpsInputError(f"concurrency must be an integer of at least 1, not {shown(concurrency)}.")
         self._items: Iterator[T] = iter(())
         self._taken = 0
         self._ahead = ReadAhead(call, request, kind, concurrency)

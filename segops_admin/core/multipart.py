@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
+from ..config import shown
 from ..errors import SegOpsInputError
 from .request import File
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 def encode_form(form: Mapping[str, Any]) -> tuple[bytes, str]:
     """Return the body of a form and its content type. Values: text, bytes, `File`, or (filename, bytes[, type])."""
+    if not isinstance(form, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise SegOpsInputError(f"A form must be a dictionary of its fields, not {type(form).__name__}.")
     boundary = os.urandom(16).hex()
     pieces: list[bytes] = []
     for name, value in form.items():
         if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise SegOpsInputError(f"The name of a form field must be text, not {name!r}.")
+            raise SegOpsInputError(f"The name of a form field must be text, not {shown(name)}.")
         file = _as_file(name, value)
         disposition = f'form-data; name="{_quoted(name)}"'
         if file.filename:
@@ -41,11 +42,11 @@ def _as_file(name: str, value: Any) -> File:
         value = File(parts[1], parts[0] or "", *parts[2:])
     if not isinstance(value, File):
         what = type(value).__name__  # pyright: ignore[reportUnknownArgumentType]
-        raise SegOpsInputError(f"The form field {name!r} cannot be a {what}.")
+        raise SegOpsInputError(f"The form field {shown(name)} cannot be a {what}.")
     if not isinstance(value.content, (bytes, bytearray)):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise SegOpsInputError(f"The form field {name!r} holds {type(value.content).__name__}, not bytes.")
+        raise SegOpsInputError(f"The form field {shown(name)} holds {type(value.content).__name__}, not bytes.")
     if not isinstance(value.filename, str) or not isinstance(value.content_type, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise SegOpsInputError(f"The form field {name!r} needs text as its file name and content type.")
+        raise SegOpsInputError(f"The form field {shown(name)} needs text as its file name and content type.")
     return value
 
 
@@ -53,7 +54,7 @@ def _as_utf8(text: str, name: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError as error:
-        raise SegOpsInputError(f"The form field {name!r} holds text that is not valid Unicode.") from error
+        raise SegOpsInputError(f"The form field {shown(name)} holds text that is not valid Unicode.") from error
 
 
 def _quoted(text: str) -> str:
@@ -65,5 +66,5 @@ def _quoted(text: str) -> str:
 
 def _printable(text: str) -> str:
     if not text.isprintable():
-        raise SegOpsInputError(f"The content type {text!r} holds control characters.")
+        raise SegOpsInputError(f"The content type {shown(text)} holds control characters.")
     return text

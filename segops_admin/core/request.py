@@ -16,6 +16,7 @@ from uuid import UUID
 
 import attrs
 
+from ..config import shown
 from ..errors import SegOpsInputError
 
 
@@ -79,7 +80,7 @@ def path(*segments: str | int, slash: bool = True) -> str:
 
 def _segment(part: str | int) -> str:
     if isinstance(part, int) and not isinstance(part, bool):
-        return str(part)
+        return _digits(part, "An id")
     if not isinstance(part, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise SegOpsInputError(f"An id must be a string or an integer, not {type(part).__name__}.")
     if part.isalnum() and part.isascii():
@@ -87,11 +88,18 @@ def _segment(part: str | int) -> str:
     if part in ("", ".", ".."):
         raise SegOpsInputError(f"The id {part!r} cannot be asked for: it would name another path.")
     if not part.isprintable():
-        raise SegOpsInputError(f"The id {part!r} holds control characters.")
+        raise SegOpsInputError(f"The id {shown(part)} holds control characters.")
     try:
         return quote(part, safe="")
     except UnicodeEncodeError as error:
-        raise SegOpsInputError(f"The id {part!r} is not valid Unicode text.") from error
+        raise SegOpsInputError(f"The id {shown(part)} is not valid Unicode text.") from error
+
+
+def _digits(number: int, what: str) -> str:
+    try:
+        return str(int(number))  # of an enumeration's member its value
+    except ValueError as error:
+        raise SegOpsInputError(f"{what} cannot be a number of so many digits.") from error
 
 
 def query_string(query: Mapping[str, Any] | None) -> str:
@@ -99,9 +107,10 @@ def query_string(query: Mapping[str, Any] | None) -> str:
     if not query:
         return ""
     pairs: list[tuple[str, str]] = []
-    for name, value in query.items():
-        if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise SegOpsInputError(f"The name of a query parameter must be text, not {name!r}.")
+    for key, value in query.items():
+        name = key.value if isinstance(key, enum.Enum) else key
+        if not isinstance(name, str):
+            raise SegOpsInputError(f"The name of a query parameter must be text, not {shown(name)}.")
         pairs.extend((name, _query_value(name, one)) for one in _values(value) if one is not None)
     try:
         return urlencode(pairs, quote_via=quote)
@@ -114,15 +123,23 @@ def _values(value: Any) -> Iterable[Any]:
 
 
 def _query_value(name: str, value: Any) -> str:
+    if isinstance(value, enum.Enum):
+        return _query_value(name, value.value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float) and not math.isfinite(value):
-        raise SegOpsInputError(f"The query parameter {name!r} cannot be {value}.")
-    if isinstance(value, (str, int, float, Decimal, UUID)):
+    if isinstance(value, (float, Decimal)) and not _is_finite(value):
+        raise SegOpsInputError(f"The query parameter {shown(name)} cannot be {value}.")
+    if isinstance(value, int):
+        return _digits(value, f"The query parameter {shown(name)}")
+    if isinstance(value, (str, float, Decimal, UUID)):
         return str(value)
     if isinstance(value, date):
         return value.isoformat()
-    raise SegOpsInputError(f"The query parameter {name!r} cannot be a {type(value).__name__}.")
+    raise SegOpsInputError(f"The query parameter {shown(name)} cannot be a {type(value).__name__}.")
+
+
+def _is_finite(number: float | Decimal) -> bool:
+    return number.is_finite() if isinstance(number, Decimal) else math.isfinite(number)
 
 
 def merged(given: Mapping[str, Any] | None, fields: Mapping[str, Any]) -> dict[str, Any]:
