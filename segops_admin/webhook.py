@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any
 
@@ -59,6 +60,8 @@ def parse_webhook(
     """
     raw = _checked_body(body)
     known = _checked_secrets(secrets)
+    if not _is_age(max_age):
+        raise WebhookVerificationError("max_age must be a number of seconds from 0 up, or None for any age.")
     if not isinstance(signature, str) or not signature.strip():
         raise WebhookVerificationError(f"The delivery has no {SIGNATURE_HEADER} header; it is not signed.")
     if sum(_matches(raw, signature, secret) for secret in known) == 0:  # all are tried: time tells nothing
@@ -67,7 +70,7 @@ def parse_webhook(
         )
     event = _read_event(raw)
     if max_age is not None:
-        _check_age(event, max_age, now or datetime.now(timezone.utc))
+        _check_age(event, max_age, datetime.now(timezone.utc) if now is None else now)
     return event
 
 
@@ -85,7 +88,9 @@ def _checked_body(body: object) -> bytes:
 
 def _checked_secrets(secrets: object) -> list[str]:
     given: Iterable[Any] = [secrets] if isinstance(secrets, str) else secrets if isinstance(secrets, Iterable) else []  # pyright: ignore[reportUnknownVariableType]
-    known = [secret for secret in given if isinstance(secret, str) and secret]
+    known: list[str] = []
+    with suppress(Exception):  # an iterable that breaks is no good one, whatever it raises
+        known = [secret for secret in given if isinstance(secret, str) and secret]
     if not known:
         raise WebhookVerificationError("No secret to verify with: pass one, or several while they are rotated.")
     return known
@@ -116,8 +121,17 @@ def _read_event(raw: bytes) -> SegmentRecomputed:
     return event
 
 
+def _is_age(max_age: object) -> bool:
+    return max_age is None or (
+        isinstance(max_age, (int, float)) and not isinstance(max_age, bool) and max_age >= 0  # not so NaN
+    )
+
+
 def _check_age(event: SegmentRecomputed, max_age: float, now: datetime) -> None:
-    age_s = (now - event.computed_at).total_seconds()
+    try:
+        age_s = (now - event.computed_at).total_seconds()
+    except Exception as error:
+        raise WebhookVerificationError("now must be a datetime with a time zone.") from error
     if not abs(age_s) <= max_age:
         when = f"{age_s:.0f} s old" if age_s > 0 else f"{-age_s:.0f} s in the future"
         raise WebhookVerificationError(f"The delivery is {when}; {max_age:g} s are allowed.")

@@ -171,6 +171,36 @@ def test_max_age_of_nothing_still_checks():
         parse_webhook(BODY, SIGNATURE, SECRET, max_age=0)
 
 
+class NoZone(dt.tzinfo):
+    def utcoffset(self, _):
+        raise LookupError("no such zone")
+
+
+AGES_OF_NOTHING = ["5", b"5", [], dt.timedelta(5), True, float("nan"), -1, -(10**400)]
+NOT_NOW = [COMPUTED_AT.replace(tzinfo=None), COMPUTED_AT.replace(tzinfo=NoZone()), 5, "now"]
+
+
+@pytest.mark.parametrize(
+    "options", [*({"max_age": age} for age in AGES_OF_NOTHING), *({"max_age": 5, "now": now} for now in NOT_NOW)]
+)
+def test_age_that_cannot_be_measured_is_our_error(options):
+    """A limit out of a settings file comes as text, a naive clock is some other one elsewhere."""
+    with pytest.raises(WebhookVerificationError, match="time zone" if "now" in options else "max_age"):
+        parse_webhook(BODY, SIGNATURE, SECRET, **options)
+
+
+def broken_secrets(first):
+    yield from first
+    raise KeyError("secrets")
+
+
+@pytest.mark.parametrize("first", [[], [SECRET]])
+def test_secrets_that_cannot_be_read_are_our_error(first):
+    """A vault that fails half-way leaves no secrets to trust."""
+    with pytest.raises(WebhookVerificationError, match="secret"):
+        parse_webhook(BODY, SIGNATURE, broken_secrets(first))
+
+
 @pytest.mark.parametrize(
     "instant", ["2026-06-11T07:45:10+00:00", "2026-06-11T09:45:10+02:00", "2026-06-11T07:45:10.000Z"]
 )
