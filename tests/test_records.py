@@ -154,6 +154,21 @@ async def test_id_beyond_64_bits_stays_exact(answer):
     assert segment.id == big
 
 
+async def test_number_is_exact_or_refused_however_deep_it_stands(at_raw, raw):
+    """Beyond 64 bits one parser makes a float of it, and the exact one reads less deep: then nothing is better."""
+    number, depth = 2**64 + 1, 1015
+    inner = b"[" * depth + str(number).encode() + b"]" * depth
+    raw.script(reply(200, b'{"id": 1, "name": "a", "of": ' + inner + b"}"))
+    try:
+        found = (await at_raw(max_retries=0).segments.get(1))["of"]
+    except SegOpsDecodeError:
+        return
+    while isinstance(found, list):
+        (found,) = found
+
+    assert (type(found), found) == (int, number)
+
+
 async def test_setting_an_attribute_shows_by_key(answer):
     """A record is one thing, read two ways."""
     segment = await answer()

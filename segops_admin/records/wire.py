@@ -28,17 +28,17 @@ def parse(body: bytes) -> Any:
     """Read JSON bytes, every integer exact; raise ValueError when they are none."""
     data = orjson.loads(body)
     zeros = body.translate(_AS_ZEROS)
-    return data if b"0" * 20 not in zeros and b"-" + b"0" * 19 not in zeros else _parse_exactly(body, data)
+    return data if b"0" * 20 not in zeros and b"-" + b"0" * 19 not in zeros else _parse_exactly(body)
 
 
-def _parse_exactly(body: bytes, data: Any) -> Any:
+def _parse_exactly(body: bytes) -> Any:
     """Read integers that may not fit 64 bits, of which orjson makes floats."""
     import json  # noqa: PLC0415 -- only for the rare body with very long numbers
 
     try:
         return json.loads(body)
-    except (ValueError, RecursionError):
-        return data
+    except RecursionError as error:
+        raise ValueError("integers beyond 64 bits in a body nested too deep to read them exactly") from error
 
 
 @cache

@@ -4,7 +4,7 @@ import contextlib
 import urllib.parse
 
 import pytest
-from rawserver import RawServer, reply
+from rawserver import CLOSE, HANG, RawServer, reply
 
 import segops_admin
 from segops_admin import SegOpsDecodeError, SegOpsError, SegOpsTimeoutError
@@ -161,6 +161,32 @@ async def test_cursor_of_nonsense_stays_one_value(at_raw, raw, cursor):
     assert len(members) == 1
     assert len(raw.requests) <= 2
     assert all(set(query_of(request)) <= {"cursor", "limit"} for request in raw.requests)
+
+
+ENDS = {
+    "no list": reply(200, {"count": 0}),
+    "no JSON": reply(200, b"<html>"),
+    "wrong items": reply(200, {"results": [1]}),
+    "refused": reply(414, b"Too long."),
+    "cut": CLOSE,
+    "silence": HANG,
+}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS.keys())
+@pytest.mark.parametrize("style", ["link", "cursor"])
+async def test_link_of_any_length_fills_no_message(at_raw, raw, style, end):
+    """What the server put into it is sent back, and not told to every log."""
+    long = "x" * 40_000
+    way = {"next": f"/api/segments/?cursor={long}"} if style == "link" else {"next_cursor": long}
+    raw.script(reply(200, {"results": [item(1)], **way}), end)
+    reader = at_raw(max_retries=0, timeout=2).segments.iterate()
+    await anext(reader)
+    with pytest.raises(SegOpsError) as caught:
+        await anext(reader)
+
+    assert long in raw.requests[1].target
+    assert len(str(caught.value)) < 1000
 
 
 async def test_key_follows_no_link_to_another_server(at_raw, raw):
