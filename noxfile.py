@@ -25,6 +25,14 @@ def nightly(session: nox.Session) -> None:
     session.run("pytest", "-m", "nightly or not nightly", "--timeout=900", *session.posargs)
 
 
+@nox.session(python="3.13")
+def coverage(session: nox.Session) -> None:
+    """Hold the engine room (core, bulk, webhook, portal) to 95 % of its branches."""
+    session.install("-e", ".[test,all]", "pytest-cov>=6.1")
+    session.run("pytest", "--cov", "--cov-report=", *session.posargs)
+    session.run("coverage", "report")
+
+
 @nox.session(python="3.11")
 @nox.parametrize("target", ["codec", "paging", "webhook", "retry_after"])
 def fuzz(session: nox.Session, target: str) -> None:
