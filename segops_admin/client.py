@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import attrs
@@ -22,6 +21,7 @@ from .core.call import Caller
 from .core.pace import Pace, parse_rate_limit
 from .core.transport import Transport
 from .errors import SegOpsConfigError
+from .lazy import cached_property
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
