@@ -18,10 +18,10 @@ from .config import (
     shown,
 )
 from .core.call import Caller
+from .core.lazy import cached_property
 from .core.pace import Pace, parse_rate_limit
 from .core.transport import Transport
 from .errors import SegOpsConfigError
-from .lazy import cached_property
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -10,7 +10,7 @@ import processes
 import pytest
 
 from segops_admin import AsyncSegOpsAdmin
-from segops_admin.lazy import cached_property
+from segops_admin.core.lazy import cached_property
 
 
 def made():
