@@ -1,6 +1,7 @@
 """What the documents say of the tests is true."""
 
 import ast
+import functools
 import pathlib
 import re
 
@@ -13,6 +14,7 @@ NAMED = re.compile(r"([\w/]+\.py)::(\w+)")
 pytestmark = pytest.mark.skipif(not RELIABILITY.is_file(), reason="the documents are no part of the package")
 
 
+@functools.cache
 def named_in(file):
     """Return the names of a file's tests."""
     tree = ast.parse((HERE / file).read_text(encoding="utf-8"))

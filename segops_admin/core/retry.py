@@ -213,7 +213,8 @@ def out_of_time(course: Course, *, next_s: float | None = None) -> SegOpsTimeout
     """Say that a call's time is up, or would be before the next attempt, and what is known of its effect."""
     request = course.request
     unknown = request.method != "GET" and (course.outcome_unknown or course.on_the_wire)
-    what = f"no answer within {course.deadline - course.started:g} s"
+    missing = "success" if course.reasons and not course.on_the_wire else "answer"
+    what = f"no {missing} within {course.deadline - course.started:g} s"
     if next_s is not None:
         what = f"no success, and the next attempt in {next_s:.2g} s would be past the end of its time"
     return SegOpsTimeoutError(
