@@ -167,6 +167,8 @@ def resolve_base_url(base_url: str | None, *, allow_insecure: bool) -> str:
     try:
         parts = urlsplit(root)
         host, _ = parts.hostname, parts.port
+        if "[" in parts.netloc:
+            ip_address(host or "")  # before Python 3.11.4 anything may stand in brackets
     except ValueError:
         raise SegOpsConfigError(f"{where} is not a URL: its host or port cannot be read.") from None
     if parts.scheme not in ("http", "https") or not host:
