@@ -218,8 +218,7 @@ async def test_scope_crosses_the_portal_from_any_thread(raw, in_time):
 
     await to_thread.run_sync(both)
 
-    assert 0.1 <= took["given"] < 0.55
-    assert took["not given"] >= 0.55
+    assert took["given"] < 0.55 <= took["not given"]
 
 
 async def test_wait_for_a_job_ends_with_the_scope(at_raw, raw, in_time):
