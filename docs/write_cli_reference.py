@@ -13,7 +13,7 @@ os.environ["NO_COLOR"] = "1"
 import click
 
 from segops_admin.cli.app import command as root
-from segops_admin.cli.border import PROGRAM
+from segops_admin.cli.ground import PROGRAM
 from segops_admin.cli.options import SHARED_TITLE, shared_options
 
 if TYPE_CHECKING:

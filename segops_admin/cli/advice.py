@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..config import BASE_URL_VARIABLE
 from ..errors import SegOpsAuthenticationError, SegOpsDecodeError, SegOpsNotFoundError
-from .border import PROGRAM
+from .ground import PROGRAM
 from .masking import masked
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..records.bulk import BulkUpsertResult
-from .border import PROGRAM, CommandError
+from .ground import PROGRAM, CommandError
 from .options import settings
 from .surface import namespaces
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .border import PROGRAM
 from .confirm import confirm
+from .ground import PROGRAM
 from .options import Command, settings, shared_options
 from .values import JsonValue
 

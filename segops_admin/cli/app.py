@@ -10,7 +10,7 @@ import click
 
 from .. import __version__
 from . import docs
-from .border import PROGRAM
+from .ground import PROGRAM
 from .options import EXAMPLE, shared_options, write_example
 from .surface import namespaces
 

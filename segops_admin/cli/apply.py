@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .border import PROGRAM, CommandError, Stopped
 from .confirm import confirm
+from .ground import PROGRAM, CommandError, Stopped
 from .options import Command, settings, shared_options
 
 if TYPE_CHECKING:

@@ -17,28 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .ground import COMPLETING, INTERRUPTED, PROGRAM, printable
 from .masking import masked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-PROGRAM = "segops-admin"
-
-COMPLETING = "_SEGOPS_ADMIN_COMPLETE"
-"""The variable by which the script of `completion` asks for words, as `bash_complete`."""
-
-INTERRUPTED = 130
-"""What shells report of a program that SIGINT ended: 128 + 2."""
-
-
-class CommandError(click.ClickException):
-    """A value, file or state that the command cannot work with; the text says what to try."""
-
-
-class Stopped(click.ClickException):
-    """Ctrl-C, with what was done until then and how to go on."""
-
-    exit_code = INTERRUPTED
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -121,11 +104,6 @@ def _complain(message: str, status: int) -> int:
     """Write one line to stderr, without a key that a server may have sent back."""
     click.echo(f"{PROGRAM}: {masked(printable(message))}", err=True)
     return status
-
-
-def printable(text: str) -> str:
-    """Return text on one line, without what terminals would obey."""
-    return " ".join("".join(mark if mark.isprintable() else " " for mark in text).split())
 
 
 def _leave_pipe() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .border import COMPLETING, PROGRAM
+from .ground import COMPLETING, PROGRAM
 from .options import Command
 
 if TYPE_CHECKING:

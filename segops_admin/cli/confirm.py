@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .border import CommandError, printable
+from .ground import CommandError, printable
 from .surface import PUBLISHED_WORDS
 
 if TYPE_CHECKING:

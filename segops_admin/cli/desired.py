@@ -22,7 +22,7 @@ from ..records.product_segments import ProductSegmentFields
 from ..records.queries import QueryFields
 from ..records.schemas import SchemaFields
 from ..records.segments import SegmentFields
-from .border import CommandError
+from .ground import CommandError
 from .values import read_bytes
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ..records.base import is_object
-from .border import PROGRAM, CommandError
+from .ground import PROGRAM, CommandError
 from .options import Command, settings, shared_options
 from .values import JsonValue, read_bytes
 

@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 import click
 
 from .. import __version__
-from .border import PROGRAM, CommandError
 from .colours import paint
+from .ground import PROGRAM, CommandError
 from .masking import hint_of, keep_secret
 from .options import Command, Settings, settings, shared_options
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .border import PROGRAM
+from .ground import PROGRAM
 from .options import Command, settings, shared_options
 
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .border import PROGRAM, CommandError
 from .derive import bind, derive
+from .ground import PROGRAM, CommandError
 from .options import Command, settings, shared_options
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from .border import PROGRAM, CommandError
+from .ground import PROGRAM, CommandError
 from .masking import MASK, hint_of, keep_secret
 from .options import Command, settings, shared_options
 from .profiles import Credentials, check_known, forget, profile_name, profiles_file, store

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from ..bulk.rows import Unreadable
 from ..records.base import is_object
-from .border import CommandError
+from .ground import CommandError
 from .values import ROW_FILES
 
 if TYPE_CHECKING:

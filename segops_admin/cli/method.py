@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import docs
-from .border import PROGRAM
 from .derive import Derived, Role, derive
 from .examples import example_of
+from .ground import PROGRAM
 from .options import Command, shared_options, write_example
 from .routes import WAIT, Routes
 

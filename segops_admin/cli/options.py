@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
 
-from .border import PROGRAM
+from .ground import PROGRAM
 from .masking import keep_secret
 
 if TYPE_CHECKING:

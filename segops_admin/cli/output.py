@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ..records.base import is_array
 from ..records.page import Page
 from ..sync.base import SyncChunkStream, SyncPager
-from .border import Stopped
 from .forms import Csv, Json, JsonLines, Yaml
+from .ground import Stopped
 from .options import form_of_environment, words_typed
 from .shape import Columns, is_page, plain, searched
 from .signs import aside, say, signs

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import docs
-from .border import PROGRAM
+from .ground import PROGRAM
 from .options import Command
 from .surface import namespaces
 

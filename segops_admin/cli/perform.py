@@ -8,10 +8,10 @@ import click
 
 from ..errors import SegOpsJobError
 from .afterwards import fail_for_refused_rows, how_to_go_on, note_what_is_left
-from .border import CommandError, Stopped
 from .confirm import confirm_call
 from .connect import connected
 from .derive import bind
+from .ground import CommandError, Stopped
 from .mapping import renamed_rows
 from .options import settings, words_typed
 from .output import show

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from ..records.base import is_array, is_object
-from .border import CommandError
 from .colours import paint
 from .desired import KINDS, stored
 from .forms import yaml_text
+from .ground import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

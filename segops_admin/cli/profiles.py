@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from ..records.base import is_object
-from .border import PROGRAM, CommandError
+from .ground import PROGRAM, CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,8 +15,8 @@ import click
 
 from ..errors import WebhookVerificationError
 from ..webhook import MAX_BODY_BYTES, SIGNATURE_HEADER, parse_webhook
-from .border import CommandError
 from .forms import dump
+from .ground import CommandError
 from .masking import masked
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .border import PROGRAM, CommandError
+from .ground import PROGRAM, CommandError
 from .options import Command, settings, shared_options
 
 

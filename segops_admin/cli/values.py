@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .border import CommandError
+from .ground import CommandError
 
 if TYPE_CHECKING:
     ParamType = click.ParamType[Any]

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import click
 
 from .app import Words
-from .border import PROGRAM, CommandError
+from .ground import PROGRAM, CommandError
 from .masking import keep_secret
 from .options import Command, settings, shared_options
 from .values import read_bytes

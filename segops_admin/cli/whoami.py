@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .border import PROGRAM, CommandError
+from .ground import PROGRAM, CommandError
 from .options import Command, settings, shared_options
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..errors import SegOpsNotFoundError, advice_for_status
-from .border import PROGRAM
+from .ground import PROGRAM
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..border import CommandError
+from ..ground import CommandError
 from ..values import read_bytes
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..border import PROGRAM, CommandError
+from ..ground import PROGRAM, CommandError
 from ..options import Command
 
 if TYPE_CHECKING:
