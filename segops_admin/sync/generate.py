@@ -32,6 +32,9 @@ from __future__ import annotations
 WORDS = {"AsyncSegOpsAdmin": "SegOpsAdmin", "Pager[": "SyncPager[", "ChunkStream": "SyncChunkStream"}
 """What is spelled otherwise on the blocking face."""
 
+SECRETS = {"api_key": "masked", "headers": "masked_headers"}
+"""Parameters that may be secrets, and what masks them."""
+
 
 def generate() -> str:
     """Return the text of the mirror."""
@@ -106,22 +109,27 @@ def _client(tree: ast.Module) -> str:
         passed = ", ".join(_passed(method.args))
         if method.name == "__init__":
             made = _wrapped(f"inner = {node.name}({passed})", 8)
-            masked = "        api_key = masked(api_key)"
-            lines += ["\n" + _signature(method), masked, made, "        self._surround(inner)"]
+            lines += ["\n" + _signature(method), *_masking(method.args), made, "        self._surround(inner)"]
         elif any(ast.unparse(decorator) == "cached_property" for decorator in method.decorator_list):
             kind = _blocking(ast.unparse(method.returns or ast.Constant(None)))
             body = f"        return {kind}(self._inner.{method.name})"
             lines += ["\n    @cached_property", _signature(method), _docstring(method, 8), body]
         elif any(ast.unparse(decorator) == "classmethod" for decorator in method.decorator_list):
             body = _wrapped(f"return cls._around({node.name}.{method.name}({passed}))", 8)
-            lines += ["\n    @classmethod", _signature(method), _docstring(method, 8), body]
+            lines += ["\n    @classmethod", _signature(method), _docstring(method, 8), *_masking(method.args), body]
         elif any(ast.unparse(decorator) == "property" for decorator in method.decorator_list):
             body = f"        return self._inner.{method.name}"
             lines += ["\n    @property", _signature(method), _docstring(method, 8), body]
         elif not method.name.startswith("_"):
             body = _wrapped(f"return self._around(self._inner.{method.name}({passed}))", 8)
-            lines += ["\n" + _signature(method), _docstring(method, 8), body]
+            lines += ["\n" + _signature(method), _docstring(method, 8), *_masking(method.args), body]
     return "\n".join(lines)
+
+
+def _masking(args: ast.arguments) -> list[str]:
+    """Keep secrets among the arguments out of the frames of a traceback."""
+    taken = {arg.arg for arg in [*args.args, *args.kwonlyargs]}
+    return [f"        {name} = {mask}({name})" for name, mask in SECRETS.items() if name in taken]
 
 
 def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
@@ -204,7 +212,7 @@ def _quoted(text: str) -> str:
 def _imports(trees: dict[str, ast.Module], body: str) -> str:
     """Collect the imports that the mirror's annotations need, from the modules they were written in."""
     used = _names_in_annotations(ast.parse(body))
-    found: dict[str, set[str]] = {"functools": {"cached_property"}, "typing": {"TYPE_CHECKING"}}
+    found: dict[str, set[str]] = {"typing": {"TYPE_CHECKING"}}
     plain: set[str] = set()
     for source, tree in trees.items():
         for node in ast.walk(tree):
@@ -215,7 +223,7 @@ def _imports(trees: dict[str, ast.Module], body: str) -> str:
                 plain |= {alias.name for alias in node.names if alias.name in used}
             elif isinstance(node, ast.ClassDef) and node in tree.body and node.name in used:
                 found.setdefault(source, set()).add(node.name)
-    now = {"functools": found.pop("functools"), "typing": found.pop("typing")}
+    now = found.pop("typing")
     client = found["..client"] & {"AsyncSegOpsAdmin"}
     bases = {"SyncChunkStream", "SyncClient", "SyncNamespace", "SyncPager"}
     later = {module: names - client for module, names in found.items() if names - client}
@@ -226,7 +234,8 @@ def _imports(trees: dict[str, ast.Module], body: str) -> str:
             ".base": bases,
             ".portal": {"call"},
             ".rows": {"call_reading", "rows_here"},
-            "..config": {"masked"},
+            "..config": {"masked", "masked_headers"},
+            "..core.lazy": {"cached_property"},
         },
         plain,
         later,
@@ -257,11 +266,8 @@ def _absolute(source: str, node: ast.ImportFrom) -> str:
     return f"..resources.{node.module}"
 
 
-def _write_imports(
-    now: dict[str, set[str]], ours: dict[str, set[str]], plain: set[str], later: dict[str, set[str]]
-) -> str:
-    typing = now["typing"] | later.pop("typing", set())
-    top = [_import("functools", now["functools"], ""), _import("typing", typing, "")]
+def _write_imports(now: set[str], ours: dict[str, set[str]], plain: set[str], later: dict[str, set[str]]) -> str:
+    top = _import("typing", now | later.pop("typing", set()), "")
     mine = [_import(module, names, "") for module, names in sorted(ours.items(), key=_order)]
     standard = [f"    import {name}" for name in sorted(plain - {"aiohttp"})]
     foreign = [f"    import {name}" for name in sorted(plain & {"aiohttp"})]
@@ -270,7 +276,7 @@ def _write_imports(
         place = 2 if module.startswith(".") else 0 if module.split(".")[0] in sys.stdlib_module_names else 1
         groups[place].append(_import(module, names, "    "))
     blocks = "\n\n".join("\n".join(group) for group in groups if group)
-    return "\n".join(top) + "\n\n" + "\n".join(mine) + f"\n\nif TYPE_CHECKING:\n{blocks}\n\n\n"
+    return top + "\n\n" + "\n".join(mine) + f"\n\nif TYPE_CHECKING:\n{blocks}\n\n\n"
 
 
 def _order(item: tuple[str, set[str]]) -> tuple[int, str]:
