@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import os
-import tempfile
-from contextlib import contextmanager
+import secrets
+import stat
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
-from .core.deadline import remaining_s, timeout_at
-from .errors import (
-    SegOpsConnectionError,
-    SegOpsInputError,
-    SegOpsServerError,
-    SegOpsTimeoutError,
-    class_for_status,
-)
+from .errors import SegOpsConnectionError, SegOpsInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    import aiohttp
+    from collections.abc import AsyncGenerator, Generator
+    from io import FileIO
 
     from .core.call import Caller
+    from .core.transport import Stream
 
 PIECE_BYTES = 256 * 1024
 
@@ -32,94 +26,84 @@ PIECE_BYTES = 256 * 1024
 async def download_to(call: Caller, url: str | None, target: str | Path) -> Path:
     """Stream what is at `url` to `target` and return its path: temporary file, length check, fsync, rename.
 
-    A connection that breaks is tried again from the start, as often as the client retries. A file of any size has no
-    time-out of its own; a `deadline` around it ends it.
+    A connection that breaks or falls silent is tried again from the start, as often as the client retries. A file of
+    any size has no time-out of its own; a `deadline` around it ends it.
     """
     if url is None:
         raise SegOpsInputError("This export has no download link yet; wait for it with wait_export.")
     final = Path(target)
     check_target(final)
-    left_s = remaining_s(math.inf)
-    ends = None if left_s == math.inf else asyncio.get_running_loop().time() + left_s
-    with _appearing_whole(final) as file:
-        try:
-            async with timeout_at(ends):
-                return await _stream_again_if_cut(call, url, file, final)
-        except asyncio.TimeoutError:
-            raise SegOpsTimeoutError(
-                f"The download did not end within the {left_s:.3g} s left. Give it a longer deadline.", method="GET"
-            ) from None
-
-
-async def _stream_again_if_cut(call: Caller, url: str, file: BinaryIO, final: Path) -> Path:
-    for delay_s in call.policy.delays():
-        try:
-            return await _stream(call, url, file, final)
-        except (SegOpsConnectionError, SegOpsServerError):
-            await asyncio.sleep(delay_s)
-    return await _stream(call, url, file, final)
-
-
-async def _stream(call: Caller, url: str, file: BinaryIO, final: Path) -> Path:
-    file.seek(0)
-    file.truncate()
-    async with call.download(url) as response:
-        _refuse(response)
-        written = 0
-        async for piece in response.content.iter_chunked(PIECE_BYTES):
-            written += file.write(piece)
-        _check_length(response, written)
+    async with _appearing_whole(final) as file:
+        await call.download(url, partial(_save, file, final))
     return final
 
 
 def check_target(target: str | Path) -> None:
     """Raise SegOpsInputError for a place where no file can be written."""
     final = Path(target)
-    if final.is_dir():
-        raise SegOpsInputError(f"{final} is a directory; name the file to write.")
     if not final.parent.is_dir():
         raise SegOpsInputError(f"{final} cannot be written: there is no folder {final.parent}.")
+    try:
+        mode = final.stat().st_mode
+    except FileNotFoundError:
+        mode = stat.S_IFREG
+    except (OSError, ValueError) as error:
+        raise _unwritable(final, error) from error
+    if stat.S_ISDIR(mode):
+        raise SegOpsInputError(f"{final} is a directory; name the file to write.")
+    if not stat.S_ISREG(mode):
+        raise SegOpsInputError(f"{final} is no regular file, and would be replaced by one; name another.")
+    if not os.access(final.parent, os.W_OK | os.X_OK):
+        raise SegOpsInputError(f"{final} cannot be written: no file may be made in {final.parent}.")
+
+
+@asynccontextmanager
+async def _appearing_whole(final: Path) -> AsyncGenerator[FileIO, None]:
+    """Give a file to write that takes its name only when all is written and on disk; nothing is left otherwise."""
+    partial_path = final.with_name(f".{secrets.token_hex(8)}.part")  # short: the name itself may be as long as allowed
+    try:
+        with _telling_of(final):
+            file = partial_path.open("xb", buffering=0)
+        with file:
+            yield file
+            with _telling_of(final):
+                await asyncio.to_thread(os.fsync, file.fileno())
+        with _telling_of(final):
+            partial_path.replace(final)
+    finally:
+        partial_path.unlink(missing_ok=True)
+
+
+async def _save(file: FileIO, final: Path, answer: Stream) -> None:
+    """Write a whole answer to a file, in place of what an earlier attempt has left there."""
+    with _telling_of(final):
+        file.seek(0)
+        file.truncate()
+    written = 0
+    while piece := await answer.read(PIECE_BYTES):
+        with _telling_of(final):
+            _write(file, piece)
+        written += len(piece)
+    if answer.length not in (None, written):
+        raise SegOpsConnectionError(
+            f"The download ended after {written:,} of {answer.length:,} bytes. Try again.", method="GET"
+        )
+
+
+def _write(file: FileIO, piece: bytes) -> None:
+    """Write all of a piece; a disk that is filling up takes a part of it first."""
+    rest = memoryview(piece)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 @contextmanager
-def _appearing_whole(final: Path) -> Generator[BinaryIO, None, None]:
-    """Give a file to write that takes its name only when all is written and on disk; nothing is left otherwise."""
+def _telling_of(final: Path) -> Generator[None, None, None]:
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{final.name}.", suffix=".part", dir=final.parent)
+        yield
     except OSError as error:
-        raise SegOpsInputError(f"{final} cannot be written: {error.strerror}.") from error
-    partial = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        partial.chmod(0o666 & ~_umask())
-        partial.replace(final)
-    finally:
-        partial.unlink(missing_ok=True)
+        raise _unwritable(final, error) from error
 
 
-def _refuse(response: aiohttp.ClientResponse) -> None:
-    if response.status != 200:
-        advice = "Start a new export: links die after an hour." if response.status in (403, 404, 410) else "Try again."
-        raise class_for_status(response.status)(
-            f"The download answered {response.status}. {advice}",
-            status=response.status,
-            method="GET",
-            url=str(response.url.with_query(None)),
-        )
-
-
-def _check_length(response: aiohttp.ClientResponse, written: int) -> None:
-    promised = response.content_length
-    if promised is not None and "Content-Encoding" not in response.headers and written != promised:
-        raise SegOpsConnectionError(
-            f"The download ended after {written:,} of {promised:,} bytes. Try again.", method="GET"
-        )
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _unwritable(final: Path, error: Exception) -> SegOpsInputError:
+    return SegOpsInputError(f"{final} cannot be written: {getattr(error, 'strerror', None) or error}.")

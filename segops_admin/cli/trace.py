@@ -17,10 +17,8 @@ from .masking import masked, without_secrets
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    import aiohttp
-
     from ..core.events import CallEvent
-    from ..core.transport import Incoming, Outgoing
+    from ..core.transport import Incoming, Outgoing, Stream
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -48,7 +46,7 @@ class TracedTransport(Transport):
         return incoming
 
     @asynccontextmanager
-    async def stream(self, outgoing: Outgoing) -> AsyncGenerator[aiohttp.ClientResponse, None]:
+    async def stream(self, outgoing: Outgoing) -> AsyncGenerator[Stream, None]:
         """Send once, and tell of it."""
         began = self._tell_of(outgoing)
         async with Transport.stream(self, outgoing) as response:

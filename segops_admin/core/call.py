@@ -7,6 +7,7 @@ costs nothing and owns nothing.
 from __future__ import annotations
 
 import asyncio
+import math
 import uuid
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,18 +21,16 @@ from . import codec
 from .deadline import remaining_s, timeout_at
 from .pace import Pace
 from .refusal import LowerCaseHeaders, error_from
-from .request import MUTATIONS, query_string
+from .request import MUTATIONS, Request, query_string
 from .response import Response
 from .retry import Course, RetryPolicy, out_of_time, send_with_retries
 from .transport import MAX_REDIRECTS, Outgoing, Transport, link_target, redirect_location, same_origin
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
-
-    import aiohttp
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
     from ..config import ClientConfig
-    from .request import Request
+    from .transport import Stream
 
 T = TypeVar("T")
 
@@ -40,6 +39,8 @@ SHORTEST_MASKED = 12
 """Characters; real keys are longer."""
 
 USER_AGENT = f"segops-admin-python/{__version__}"
+LINK_ADVICE: Mapping[int, str] = dict.fromkeys((403, 404, 410), "Start a new export: links die after an hour.")
+"""What to do about a link that does not lead to its file, by status. Source: segops-api.md 8.9 [docs]."""
 COMMON_HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": USER_AGENT}
 
 
@@ -90,20 +91,74 @@ class Caller:
 
         async def attempt() -> Response:
             incoming = await self.transport.attempt(outgoing)
-            return Response(
-                request=request,
-                url=incoming.url,
-                status=incoming.status,
-                headers=self._without_key(incoming.headers),
-                body=incoming.body.replace(self._key_bytes, MASK.encode()) if self._key_bytes else incoming.body,
-            )
+            return self._response(request, incoming.url, incoming.status, incoming.headers, incoming.body)
 
         now = asyncio.get_running_loop().time()
         timeout_s = remaining_s(max(request.timeout_s or 0.0, config.timeout_s))
         course = Course(request=request, started=now, deadline=now + timeout_s, observer=config.on_event)
+        response = await self._answer(course, attempt, self.pace, key)
+        if not response.ok:
+            raise course.noted_on(error_from(response, attempts=course.attempts), key)
+        return response
+
+    async def download(self, url: str, receive: Callable[[Stream], Awaitable[None]]) -> None:
+        """Fetch a file the server links to: root-relative, or absolute on another host, which never sees our headers.
+
+        receive: reads an answer to its end; called anew for each attempt that is answered with the file.
+        Repeated as any GET. The client's timeout is not for the whole, which may be of any size, but for its silences.
+        Source: segops-api.md 8.9 [docs] for both forms.
+        """
+        target = link_target(self.config.origin, self.config.origin + url if url.startswith("/") else url)
+        if target is None:
+            raise SegOpsDecodeError(f"The download link {url[:200]!r} leads nowhere we could go.", path="download_url")
+        where = target.partition("?")[0]  # what follows may be the link's own credentials
+        request = Request("GET", where.removeprefix(self.config.base_url))
+
+        async def attempt() -> Response:
+            async with self._opened(target) as answer:
+                body = b""
+                if answer.status == 200:
+                    await receive(answer)
+                else:
+                    body = await answer.read_all()
+                return self._response(request, where, answer.status, answer.headers, body)
+
+        now = asyncio.get_running_loop().time()
+        ends = now + remaining_s(math.inf)
+        course = Course(request=request, started=now, deadline=ends, observer=self.config.on_event)
+        pace = self.pace if same_origin(target, self.config.base_url) else Pace()
+        response = await self._answer(course, attempt, pace)
+        if response.status != 200:
+            raise course.noted_on(error_from(response, attempts=course.attempts, advice=LINK_ADVICE), None)
+
+    @asynccontextmanager
+    async def _opened(self, target: str) -> AsyncGenerator[Stream, None]:
+        """Open what a link leads to, over redirects to any origin."""
+        for _ in range(MAX_REDIRECTS + 1):
+            ours = same_origin(target, self.config.base_url)
+            headers = self._headers(None, None, with_key=ours) if ours else {"User-Agent": USER_AGENT}
+            outgoing = Outgoing(
+                method="GET",
+                url=target,
+                headers=headers,
+                max_body_bytes=self.config.max_body_bytes,
+                silence_s=self.config.timeout_s,
+            )
+            async with self.transport.stream(outgoing) as answer:
+                following = redirect_location(target, answer.status, answer.headers)
+                if following is None:
+                    yield answer
+                    return
+            target = following
+        raise SegOpsConnectionError(f"The download was redirected more than {MAX_REDIRECTS} times.", method="GET")
+
+    async def _answer(
+        self, course: Course, attempt: Callable[[], Awaitable[Response]], pace: Pace, key: str | None = None
+    ) -> Response:
+        """Attempt a call until it is answered or its time is up; an error it ends with tells how it went."""
         try:
-            async with timeout_at(course.deadline):
-                response = await send_with_retries(course, attempt, policy=self.policy, pace=self.pace)
+            async with timeout_at(None if course.deadline == math.inf else course.deadline):
+                return await send_with_retries(course, attempt, policy=self.policy, pace=pace)
         except SegOpsConnectionError as error:
             course.tell("failed", reason=course.last or "timeout")
             course.noted_on(error, key)
@@ -114,30 +169,11 @@ class Caller:
         except asyncio.TimeoutError:
             course.tell("failed", reason="timeout")
             raise course.noted_on(out_of_time(course), key) from None
-        if not response.ok:
-            raise course.noted_on(error_from(response, attempts=course.attempts), key)
-        return response
 
-    @asynccontextmanager
-    async def download(self, url: str) -> AsyncGenerator[aiohttp.ClientResponse, None]:
-        """Open a file the server links to: root-relative, or absolute on another host, which never sees our headers.
-
-        Source: segops-api.md 8.9 [docs] for both forms.
-        """
-        target = link_target(self.config.origin, self.config.origin + url if url.startswith("/") else url)
-        if target is None:
-            raise SegOpsDecodeError(f"The download link {url[:200]!r} leads nowhere we could go.", path="download_url")
-        for _ in range(MAX_REDIRECTS + 1):
-            ours = same_origin(target, self.config.base_url)
-            headers = self._headers(None, None, with_key=ours) if ours else {"User-Agent": USER_AGENT}
-            outgoing = Outgoing(method="GET", url=target, headers=headers, max_body_bytes=self.config.max_body_bytes)
-            async with self.transport.stream(outgoing) as response:
-                following = redirect_location(target, response)
-                if following is None:
-                    yield response
-                    return
-            target = following
-        raise SegOpsConnectionError(f"The download was redirected more than {MAX_REDIRECTS} times.", method="GET")
+    def _response(self, request: Request, url: str, status: int, headers: Mapping[str, str], body: bytes) -> Response:
+        if self._key_bytes:
+            body = body.replace(self._key_bytes, MASK.encode())
+        return Response(request=request, url=url, status=status, headers=self._without_key(headers), body=body)
 
     def _without_key(self, headers: Mapping[str, str]) -> Mapping[str, str]:
         """Mask our key where a server quotes it, as some do when they refuse it."""

@@ -10,6 +10,8 @@ from .codec import decode_json, excerpt
 from .retry import outcome_unknown, retry_after_s
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .response import Response
 
 
@@ -17,8 +19,11 @@ MAX_DEPTH = 32
 """A definition within a definition, and then some."""
 
 
-def error_from(response: Response, *, attempts: int) -> SegOpsApiError:
-    """Build the error of a refusal; the body may be JSON, HTML or nothing (segops-api.md 3.1)."""
+def error_from(response: Response, *, attempts: int, advice: Mapping[int, str] | None = None) -> SegOpsApiError:
+    """Build the error of a refusal; the body may be JSON, HTML or nothing (segops-api.md 3.1).
+
+    advice: what to do, by status, where that is not what it is for other calls.
+    """
     request = response.request
     body = decode_json(response)
     hint_s = retry_after_s(response)
@@ -29,7 +34,7 @@ def error_from(response: Response, *, attempts: int) -> SegOpsApiError:
         sentences.append(f"The server asks to wait {hint_s:.0f} s.")
     if outcome_unknown(response):
         sentences.append("It may have taken effect: look before sending it again.")
-    sentences.append(advice_for_status(response.status))
+    sentences.append((advice or {}).get(response.status) or advice_for_status(response.status))
     return class_for_status(response.status)(
         " ".join(sentence for sentence in sentences if sentence),
         status=response.status,

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import asynccontextmanager
-from functools import cache
+from contextlib import asynccontextmanager, contextmanager
+from functools import cache, partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
@@ -20,7 +20,8 @@ import attrs
 from ..errors import SegOpsConfigError, SegOpsConnectionError, SegOpsDecodeError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+    from contextlib import AbstractContextManager
     from ssl import SSLContext
     from typing import TypeAlias
 
@@ -49,6 +50,8 @@ class Outgoing:
     headers: Mapping[str, str] = attrs.field(repr=False)
     body: bytes | None = attrs.field(default=None, repr=False)
     max_body_bytes: int
+    silence_s: float | None = None
+    """The longest the server may send nothing, before a streamed answer and within it."""
 
     @property
     def place(self) -> str:
@@ -64,6 +67,30 @@ class Incoming:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+@attrs.frozen
+class Stream:
+    """An answer whose body is still to be read. What reading it raises leaves as one of our own errors."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Case-insensitive."""
+    length: int | None
+    """How many bytes the body will have; None where that is not told, or told of its compressed form."""
+    _response: aiohttp.ClientResponse
+    _max_body_bytes: int
+    _translating: Callable[[], AbstractContextManager[None]]
+
+    async def read(self, max_bytes: int) -> bytes:
+        """Return the next bytes of the body, at most so many; none at its end."""
+        with self._translating():
+            return await self._response.content.read(max_bytes)
+
+    async def read_all(self) -> bytes:
+        """Return the rest of the body, under the cap for what is kept in memory."""
+        with self._translating():
+            return await _read(self._response, self._max_body_bytes)
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -102,17 +129,33 @@ class Transport:
         raise _redirected_too_often(outgoing)
 
     @asynccontextmanager
-    async def stream(self, outgoing: Outgoing) -> AsyncGenerator[aiohttp.ClientResponse, None]:
-        """Send once and hand out the answer, whatever it is, before its body is read.
+    async def stream(self, outgoing: Outgoing) -> AsyncGenerator[Stream, None]:
+        """Send once and hand out the answer, whatever it is, before its body is read."""
+        import aiohttp  # noqa: PLC0415 -- see _foreign_errors()
 
-        Connection errors that come up while the caller reads are translated too.
-        """
         session = await self._session()
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=outgoing.silence_s)
+        translating = partial(self._translating, outgoing)
+        with translating():
+            response = await _request(session, outgoing, outgoing.url, timeout=timeout)
+        length = None if "Content-Encoding" in response.headers else response.content_length
         try:
-            async with _request(session, outgoing, outgoing.url) as response:
-                yield response
+            yield Stream(response.status, response.headers, length, response, outgoing.max_body_bytes, translating)
+        finally:
+            response.release()
+
+    @contextmanager
+    def _translating(self, outgoing: Outgoing) -> Generator[None, None, None]:
+        """Surround what talks to the server, and nothing else: an OSError may be anybody's."""
+        shown = attrs.evolve(outgoing, url=outgoing.place)  # the query of a link may be its credentials
+        try:
+            yield
         except _foreign_errors() as error:
-            raise _translate(error, outgoing) from _without_headers(error)
+            raise _translate(error, shown) from _without_headers(error)
+        except asyncio.CancelledError as error:
+            if not self._was_closed_meanwhile():
+                raise
+            raise _closed_meanwhile(shown) from error
 
     async def aclose(self) -> None:
         """Close the sessions that are ours, on the loops they belong to. Calling it twice is fine."""
@@ -227,7 +270,7 @@ def _as_url(url: str) -> Any:
     return URL(url, encoded=True)
 
 
-def _request(session: aiohttp.ClientSession, outgoing: Outgoing, url: str) -> Any:
+def _request(session: aiohttp.ClientSession, outgoing: Outgoing, url: str, **options: Any) -> Any:
     return session.request(
         outgoing.method,
         _as_url(url),
@@ -235,6 +278,7 @@ def _request(session: aiohttp.ClientSession, outgoing: Outgoing, url: str) -> An
         data=_in_pieces(outgoing.body),
         allow_redirects=False,
         skip_auto_headers=("Content-Type",),
+        **options,
     )
 
 
@@ -269,14 +313,14 @@ def _redirected_too_often(outgoing: Outgoing) -> SegOpsConnectionError:
 
 
 def _redirect_target(method: str, url: str, response: aiohttp.ClientResponse) -> str | None:
-    target = redirect_location(url, response)
+    target = redirect_location(url, response.status, response.headers)
     return target if target is not None and method == "GET" and same_origin(url, target) else None
 
 
-def redirect_location(url: str, response: aiohttp.ClientResponse) -> str | None:
+def redirect_location(url: str, status: int, headers: Mapping[str, str]) -> str | None:
     """Return where a redirect leads, as an absolute http(s) URL; None for any other answer, or a nonsense one."""
-    location = response.headers.get("Location")
-    return link_target(url, location) if response.status in REDIRECTS and location else None
+    location = headers.get("Location")
+    return link_target(url, location) if status in REDIRECTS and location else None
 
 
 def link_target(base: str, link: str) -> str | None:
