@@ -2,7 +2,7 @@
 
     SegOpsError
     ├── SegOpsConfigError            a key, root or option that cannot work; nothing was sent
-    │   └── SegOpsInputError         an argument, body or file that cannot be sent; also a ValueError
+    │   └── SegOpsInputError         an argument, body or file that cannot be used; also a ValueError
     ├── SegOpsConnectionError        no whole answer arrived
     │   └── SegOpsTimeoutError       the call's time was up
     ├── SegOpsApiError               the server answered, and refused
@@ -47,6 +47,9 @@ def _rebuild(cls: type[SegOpsError], args: tuple[Any, ...], state: dict[str, Any
 class SegOpsError(Exception):
     """The root of all errors of this library."""
 
+    job: Any = None
+    """The job as it was last seen, of an error in the middle of long work; its id is the way back to it."""
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.args, self.__dict__)
 
@@ -56,7 +59,7 @@ class SegOpsConfigError(SegOpsError):
 
 
 class SegOpsInputError(SegOpsConfigError, ValueError):
-    """An argument, body or file that cannot be sent. Raised before anything is sent."""
+    """An argument, body or file that cannot be sent, or a file that cannot be written."""
 
 
 class SegOpsConnectionError(SegOpsError):
@@ -214,11 +217,20 @@ class SegOpsDecodeError(SegOpsError):
 class SegOpsJobError(SegOpsError):
     """A job failed (`reason == "failed"`) or did not end in time (`reason == "timeout"`; it goes on at the server)."""
 
-    def __init__(self, message: str, *, reason: Literal["failed", "timeout"], job: Any = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: Literal["failed", "timeout"],
+        job: Any = None,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.reason = reason
         self.job = job
         """The job's last known record, if any was seen."""
+        self.retry_after = retry_after
+        """Seconds the server asked us not to look for, where that is why we stopped waiting."""
 
 
 class BulkUpsertError(SegOpsError):

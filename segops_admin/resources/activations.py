@@ -85,6 +85,7 @@ class AsyncActivations(AsyncCollection[Activation]):
         """
         async with jobs.time_limit(f"The sync of activation {id}", timeout) as watch:
             before = await self.get(id)
+            failed = jobs.failed_since(before, lambda now: (now.status, now.last_error, now.updated_at))
             await self.sync(id)
             return await jobs.wait(
                 watch,
@@ -92,7 +93,7 @@ class AsyncActivations(AsyncCollection[Activation]):
                 done=lambda now: (
                     now.last_synced_at not in (None, before.last_synced_at) and not jobs.failed(now.status)
                 ),
-                failure=lambda now: (now.last_error or "") if _failed_since(before, now) else None,
+                failure=lambda now: (now.last_error or "") if failed(now) else None,
                 first_wait_s=self._call.config.poll_interval_s,
                 on_progress=on_progress,
             )
@@ -111,11 +112,3 @@ def _masked_places(config: Any, where: str) -> list[str]:
     if is_array(config):
         return [place for at, value in enumerate(config) for place in _masked_places(value, f"{where}[{at}]")]
     return [where] if config == MASK else []
-
-
-def _failed_since(before: Activation, now: Activation) -> bool:
-    """Tell a new failure from the one a connector was in before: error text or time of update has changed."""
-    if not jobs.failed(now.status):
-        return False
-    known = (before.status, before.last_error, before.updated_at)
-    return (now.status, now.last_error, now.updated_at) != known

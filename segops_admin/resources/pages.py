@@ -99,12 +99,13 @@ class AsyncPages(AsyncCollection[GeneratedPage]):
         """
         async with jobs.time_limit(f"The build of page {id}", timeout) as watch:
             before = await self.get(id)
+            failed = jobs.failed_since(before, lambda page: (page.builder_status, page.updated_at))
             await self.build(id, body)
             return await jobs.wait(
                 watch,
                 lambda: self.get(id),
                 done=_built_since(before),
-                failure=lambda page: "" if jobs.failed(page.builder_status) else None,
+                failure=lambda page: "" if failed(page) else None,
                 first_wait_s=self._call.config.poll_interval_s,
                 on_progress=on_progress,
             )
@@ -138,6 +139,32 @@ class AsyncPages(AsyncCollection[GeneratedPage]):
         request = Request("GET", path("ai-pages", "pages", id, "export"), query={"export_id": export_id})
         return await self._call(request, PageExport)
 
+    async def wait_export(
+        self,
+        id: int,
+        export_id: int,
+        *,
+        timeout: float = 180.0,
+        on_progress: Callable[[PageExport], Any] | None = None,
+    ) -> PageExport:
+        """Return an export's job once its file is there; takes up the wait of an earlier process as well.
+
+        timeout: seconds for all looks.
+        Raises SegOpsJobError when it fails or the time is up.
+        Source: segops-api.md 6 [inferred]: by analogy with segments.
+        """
+        async with jobs.time_limit(f"Export {export_id} of page {id}", timeout) as watch:
+            watch.goes_on(f"pages.wait_export({id}, {export_id})")
+            return await self._finished_export(watch, id, export_id, on_progress)
+
+    async def download_export(self, export: PageExport, target: str | Path) -> Path:
+        """Stream a finished export to a file and return its path; a cut connection leaves nothing under that name.
+
+        The key is sent to the API's own origin only.
+        Source: segops-api.md 18.2 [sdk] for the link.
+        """
+        return await download_to(self._call, export.download_url, target)
+
     async def export_to(
         self,
         id: int,
@@ -157,15 +184,9 @@ class AsyncPages(AsyncCollection[GeneratedPage]):
         check_target(target)
         async with jobs.time_limit(f"The export of page {id}", timeout) as watch:
             watch.job = started = await self.export(id, format)
-            job = await jobs.wait(
-                watch,
-                lambda: self.export_status(id, started.id),
-                done=lambda job: bool(job.download_url),
-                failure=lambda job: (job.error or "") if jobs.failed(job.status) else None,
-                first_wait_s=self._call.config.poll_interval_s,
-                on_progress=on_progress,
-            )
-            return await download_to(self._call, job.download_url, target)
+            watch.goes_on(f"pages.wait_export({id}, {started.id})")
+            job = await self._finished_export(watch, id, started.id, on_progress)
+            return await self.download_export(job, target)
 
     async def query(
         self, q: str, params: Mapping[str, Any] | None = None, /, **query: Unpack[SearchQuery]
@@ -184,6 +205,18 @@ class AsyncPages(AsyncCollection[GeneratedPage]):
         """
         where = path("ai-pages", "public", "pages", tenant_slug, page_slug)
         return await self._call(Request("GET", where, with_key=False), GeneratedPage)
+
+    async def _finished_export(
+        self, watch: jobs.Watch, id: int, export_id: int, on_progress: Callable[[PageExport], Any] | None
+    ) -> PageExport:
+        return await jobs.wait(
+            watch,
+            lambda: self.export_status(id, export_id),
+            done=lambda job: bool(job.download_url),
+            failure=lambda job: (job.error or "") if jobs.failed(job.status) else None,
+            first_wait_s=self._call.config.poll_interval_s,
+            on_progress=on_progress,
+        )
 
     def _post(self, id: int, action: str, body: Any, idempotency_key: str | None) -> Request:
         where = path("ai-pages", "pages", id, action)

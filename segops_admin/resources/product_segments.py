@@ -71,12 +71,13 @@ class AsyncProductSegments(AsyncCollection[ProductSegment]):
         """
         async with jobs.time_limit(f"The compute of product segment {id}", timeout) as watch:
             before = await self.get(id)
+            failed = jobs.failed_since(before, lambda segment: (segment.status, segment.updated_at))
             await self.recompute(id)
             return await jobs.wait(
                 watch,
                 lambda: self.get(id),
                 done=jobs.computed_since(before.last_computed_at),
-                failure=lambda segment: "" if jobs.failed(segment.status) else None,
+                failure=lambda segment: "" if failed(segment) else None,
                 first_wait_s=self._call.config.poll_interval_s,
                 on_progress=on_progress,
             )

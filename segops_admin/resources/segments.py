@@ -139,12 +139,13 @@ class AsyncSegments(AsyncCollection[Segment]):
         """
         async with jobs.time_limit(f"The compute of segment {id}", timeout) as watch:
             before = await self.get(id)
+            failed = jobs.failed_since(before, lambda segment: (segment.status, segment.updated_at))
             await self.recompute(id)
             return await jobs.wait(
                 watch,
                 lambda: self.get(id),
                 done=jobs.computed_since(before.last_computed_at),
-                failure=lambda segment: "" if jobs.failed(segment.status) else None,
+                failure=lambda segment: "" if failed(segment) else None,
                 first_wait_s=self._call.config.poll_interval_s,
                 on_progress=on_progress,
             )
@@ -208,6 +209,7 @@ class AsyncSegments(AsyncCollection[Segment]):
         Source: segops-api.md 6 and 8.9 [docs]; the words for failure [inferred].
         """
         async with jobs.time_limit(f"Export {export_id} of segment {id}", timeout) as watch:
+            watch.goes_on(f"segments.wait_export({id}, {export_id})")
             return await self._finished_export(watch, id, export_id, on_progress)
 
     async def download_export(self, export: SegmentExport, target: str | Path) -> Path:
@@ -236,8 +238,9 @@ class AsyncSegments(AsyncCollection[Segment]):
         """
         check_target(target)
         async with jobs.time_limit(f"The export of segment {id}", timeout) as watch:
-            watch.job = await self.export(id, format)
-            job = await self._finished_export(watch, id, watch.job.id, on_progress)
+            watch.job = started = await self.export(id, format)
+            watch.goes_on(f"segments.wait_export({id}, {started.id})")
+            job = await self._finished_export(watch, id, started.id, on_progress)
             return await self.download_export(job, target)
 
     async def _finished_export(

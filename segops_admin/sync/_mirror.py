@@ -529,6 +529,25 @@ class Pages(SyncNamespace["AsyncPages"]):
         """
         return call(self._inner.export_status, id, export_id)
 
+    def wait_export(
+        self, id: int, export_id: int, *, timeout: float = 180.0, on_progress: Callable[[PageExport], Any] | None = None
+    ) -> PageExport:
+        """Return an export's job once its file is there; takes up the wait of an earlier process as well.
+
+        timeout: seconds for all looks.
+        Raises SegOpsJobError when it fails or the time is up.
+        Source: segops-api.md 6 [inferred]: by analogy with segments.
+        """
+        return call(self._inner.wait_export, id, export_id, timeout=timeout, on_progress=on_progress)
+
+    def download_export(self, export: PageExport, target: str | Path) -> Path:
+        """Stream a finished export to a file and return its path; a cut connection leaves nothing under that name.
+
+        The key is sent to the API's own origin only.
+        Source: segops-api.md 18.2 [sdk] for the link.
+        """
+        return call(self._inner.download_export, export, target)
+
     def export_to(
         self,
         id: int,

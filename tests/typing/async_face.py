@@ -119,6 +119,8 @@ async def pages(segops: AsyncSegOpsAdmin) -> None:
     assert_type(await segops.pages.publish(1), GeneratedPage)
     assert_type(await segops.pages.export(1, format="json"), PageExport)
     assert_type(await segops.pages.export_status(1, 2), PageExport)
+    assert_type(await segops.pages.wait_export(1, 2, timeout=5), PageExport)
+    assert_type(await segops.pages.download_export(PageExport(id=2), "page.html"), Path)
     assert_type(await segops.pages.export_to(1, "page.html"), Path)
     assert_type(await segops.pages.query("rye"), ProductSearch)
     assert_type(await segops.pages.query("rye", limit=5, segment_id=1), ProductSearch)

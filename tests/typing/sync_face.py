@@ -116,6 +116,8 @@ def pages(segops: SegOpsAdmin) -> None:
     assert_type(segops.pages.publish(1), GeneratedPage)
     assert_type(segops.pages.export(1, format="json"), PageExport)
     assert_type(segops.pages.export_status(1, 2), PageExport)
+    assert_type(segops.pages.wait_export(1, 2, timeout=5), PageExport)
+    assert_type(segops.pages.download_export(PageExport(id=2), "page.html"), Path)
     assert_type(segops.pages.export_to(1, "page.html"), Path)
     assert_type(segops.pages.query("rye"), ProductSearch)
     assert_type(segops.pages.query("rye", limit=5, segment_id=1), ProductSearch)
