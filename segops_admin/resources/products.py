@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -202,13 +203,7 @@ class AsyncProducts(AsyncCollection[Product]):
         data: UTF-8 with a header row, at most 100,000 rows.
         Source: segops-api.md 11.4 [docs].
         """
-        request = Request(
-            "POST",
-            path("pim", "import", "csv"),
-            form={"file": File(data, filename, "text/csv")},
-            idempotency_key=idempotency_key,
-        )
-        return await self._call(request, ImportJob)
+        return await self._call(_upload(data, filename, idempotency_key=idempotency_key), ImportJob)
 
     async def confirm_import(
         self,
@@ -247,6 +242,7 @@ class AsyncProducts(AsyncCollection[Product]):
         Source: segops-api.md 11.4 [docs].
         """
         async with jobs.time_limit(f"Import {job_id}", timeout) as watch:
+            watch.goes_on(f"products.wait_import({job_id})")
             return await self._finished_import(watch, job_id, on_progress)
 
     async def import_file(
@@ -262,24 +258,33 @@ class AsyncProducts(AsyncCollection[Product]):
 
         mapping: source column → field name; a function of the uploaded job for deciding on its suggestion; None takes
         the suggestion as it is. schema: fields to define; None takes the suggestion.
-        timeout: seconds for everything.
+        timeout: seconds for everything, of the upload on.
         Raises SegOpsInputError, before anything is sent, for a file that cannot be imported: missing, a directory,
-        empty, a header without rows, not UTF-8 (with line and byte), above 100,000 rows. Raises SegOpsJobError when it
-        fails.
+        empty, a header without rows, not UTF-8 (with line and byte), above 100,000 rows; and for a mapping without a
+        column for `sku`. Raises SegOpsJobError when it fails or the time is up. Whatever ends it after the upload
+        carries the job in `.job` and says how to go on with it.
         Source: segops-api.md 11.4 [docs].
         """
-        name, data = read_catalogue(source)
+        if not callable(mapping):
+            _check_mapping(mapping)
+        name, data = await asyncio.to_thread(read_catalogue, source)
         async with jobs.time_limit(f"The import of {name}", timeout) as watch:
-            watch.job = uploaded = await self.import_csv(data, name)
-            chosen = mapping(uploaded) if callable(mapping) else mapping
-            confirmed = merged(
-                None,
-                {
-                    "mapping": dict(chosen if chosen is not None else uploaded.suggested_mapping or {}),
-                    "schema": schema if schema is not None else uploaded.suggested_fields,
-                },
+            watch.job = uploaded = await self._call(_upload(data, name, timeout_s=timeout), ImportJob)
+            del data
+            watch.way_back = (
+                f"Import {uploaded.id} is uploaded: while products.import_status({uploaded.id}) reads 'mapping', "
+                f"products.confirm_import({uploaded.id}) starts it; then products.wait_import({uploaded.id}) waits."
             )
-            await self.confirm_import(uploaded.id, confirmed)
+            if callable(mapping):
+                with watch.calling_out():
+                    mapping = mapping(uploaded)
+                _check_mapping(mapping)
+            await self.confirm_import(
+                uploaded.id,
+                mapping=dict(mapping if mapping is not None else uploaded.suggested_mapping or {}),
+                schema=schema if schema is not None else cast("Any", uploaded.suggested_fields),
+            )
+            watch.goes_on(f"products.wait_import({uploaded.id})")
             return await self._finished_import(watch, uploaded.id, on_progress)
 
     async def _finished_import(
@@ -351,3 +356,27 @@ class AsyncProducts(AsyncCollection[Product]):
         """
         request = Request("POST", path("pim", "score-all"), idempotency_key=idempotency_key, repeat=Repeat.HARMLESS)
         return await self._call(request, ScoreAllStart)
+
+
+def _upload(
+    data: bytes, filename: str, *, idempotency_key: str | None = None, timeout_s: float | None = None
+) -> Request:
+    return Request(
+        "POST",
+        path("pim", "import", "csv"),
+        form={"file": File(data, filename, "text/csv")},
+        idempotency_key=idempotency_key,
+        timeout_s=timeout_s,
+    )
+
+
+def _check_mapping(mapping: Mapping[str, str | None] | None) -> None:
+    """Refuse a mapping that leaves the rows without identity; none at all is the server's suggestion."""
+    if mapping is None:
+        return
+    if not isinstance(mapping, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise SegOpsInputError(f"A mapping is a dictionary of source column → field, not {type(mapping).__name__}.")
+    if "sku" not in mapping.values():
+        raise SegOpsInputError(
+            "The mapping has no column for sku, without which no row has an identity. Map one to it."
+        )

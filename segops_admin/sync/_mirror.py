@@ -888,10 +888,11 @@ class Products(SyncNamespace["AsyncProducts"]):
 
         mapping: source column → field name; a function of the uploaded job for deciding on its suggestion; None takes
         the suggestion as it is. schema: fields to define; None takes the suggestion.
-        timeout: seconds for everything.
+        timeout: seconds for everything, of the upload on.
         Raises SegOpsInputError, before anything is sent, for a file that cannot be imported: missing, a directory,
-        empty, a header without rows, not UTF-8 (with line and byte), above 100,000 rows. Raises SegOpsJobError when it
-        fails.
+        empty, a header without rows, not UTF-8 (with line and byte), above 100,000 rows; and for a mapping without a
+        column for `sku`. Raises SegOpsJobError when it fails or the time is up. Whatever ends it after the upload
+        carries the job in `.job` and says how to go on with it.
         Source: segops-api.md 11.4 [docs].
         """
         return call(self._inner.import_file, source, mapping, schema, timeout=timeout, on_progress=on_progress)
