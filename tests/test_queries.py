@@ -3,7 +3,7 @@
 import datetime as dt
 
 import pytest
-from rawserver import RESET
+from rawserver import RESET, reply
 
 from segops_admin import (
     SegOpsBadRequestError,
@@ -104,6 +104,51 @@ async def test_run_and_wait_returns_this_runs_results(segops):
     assert {r.id for r in first}.isdisjoint({r.id for r in second})
     assert {r.query for r in first} == {made.id}
     assert looks[-1].last_run_at is not None
+
+
+def asked(*runs, providers):
+    """Answer as a server that tells of a run at once, and brings its results look by look."""
+    looks = iter(runs)
+    found, ran = [], []
+
+    def answer(request):
+        nonlocal found
+        if request.method == "POST":
+            ran.append(request)
+            return reply(200, {"status": "queued", "query_id": 8})
+        if request.target.endswith("/results/"):
+            found = next(looks, found) if ran else [0]
+            return reply(200, [{"id": number, "query": 8, "provider": ALL[number]} for number in found])
+        last_run_at = "2026-06-11T05:00:00Z" if ran else None
+        return reply(200, {"id": 8, "query_text": "a", "providers": providers, "last_run_at": last_run_at})
+
+    return answer
+
+
+async def test_run_is_not_over_before_its_results_are_there(at_raw, raw):
+    """A server may tell of the run first; `[]` would read as if nobody had answered."""
+    raw.script(asked([0], [0], [2, 0], providers=["claude"]))
+
+    assert [r.id for r in await at_raw(poll_interval=0.01).queries.run_and_wait(8, timeout=30)] == [2]
+
+
+@pytest.mark.parametrize("providers", [ALL[1:], [], None], ids=["named", "none named", "no list"])
+async def test_every_provider_that_is_asked_is_waited_for(at_raw, raw, providers):
+    """They answer one by one; a query that names none asks all."""
+    arriving = [[1], [1, 2], [1, 2, 3], [1, 2, 3, 4]]
+    raw.script(asked(*arriving, *([] if providers else [[1, 2, 3, 4, 0]]), providers=providers))
+    expected = ALL[1:] if providers else ALL
+    got = await at_raw(poll_interval=0.01).queries.run_and_wait(8, timeout=30)
+
+    assert sorted(r.provider for r in got) == sorted(set(expected) - {ALL[0]})
+
+
+async def test_provider_that_says_nothing_is_not_waited_for_without_end(at_raw, raw):
+    """The results of the others stand for three looks: they are the run's."""
+    raw.script(asked([1], [1, 2], providers=ALL[1:4]))
+    got = await at_raw(poll_interval=0.01).queries.run_and_wait(8, timeout=30)
+
+    assert [r.id for r in got] == [1, 2]
 
 
 async def test_results_are_records_with_their_brands(segops):

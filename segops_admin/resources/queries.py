@@ -6,6 +6,7 @@ import builtins
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import attrs
 from typing_extensions import Unpack
 
 from .. import jobs
@@ -24,6 +25,11 @@ from .base import AsyncCollection
 
 SIMULATE_TIMEOUT_S = 45.0
 """The service lets a simulation run up to 30 s. Source: segops-api.md 17.3 [docs]."""
+
+PROVIDERS = frozenset({"chatgpt", "perplexity", "claude", "gemini", "grok"})
+"""Whom a query asks that names nobody. Source: segops-api.md 17.1 [docs]."""
+SETTLED_LOOKS = 3
+"""Looks without a further result, after which a provider that has not answered is no longer waited for."""
 
 
 class AsyncQueries(AsyncCollection[AIQuery]):
@@ -84,6 +90,7 @@ class AsyncQueries(AsyncCollection[AIQuery]):
     ) -> builtins.list[QueryResult]:
         """Put the question to its providers and return this run's results once they are in.
 
+        A provider that says nothing, while the results of others stand for three looks, is not waited for.
         timeout: seconds for everything. on_progress: called with the query at every look.
         Raises SegOpsJobError when the time is up; the run itself goes on at the server.
         Source: segops-api.md 6 [docs]: done when `last_run_at` has moved and new results are there [inferred].
@@ -91,16 +98,24 @@ class AsyncQueries(AsyncCollection[AIQuery]):
         async with jobs.time_limit(f"The run of query {id}", timeout) as watch:
             known = {result.id for result in await self.results(id)}
             before = await self.get(id)
+            arrivals = _Arrivals()
+
+            async def look() -> AIQuery:
+                query = await self.get(id)
+                if query.last_run_at not in (None, before.last_run_at):
+                    arrivals.take([result for result in await self.results(id) if result.id not in known])
+                return query
+
             await self.run(id)
             await jobs.wait(
                 watch,
-                lambda: self.get(id),
-                done=lambda query: query.last_run_at not in (None, before.last_run_at),
+                look,
+                done=arrivals.are_all_of,
                 failure=lambda _: None,
                 first_wait_s=self._call.config.poll_interval_s,
                 on_progress=on_progress,
             )
-            return [result for result in await self.results(id) if result.id not in known]
+            return arrivals.results
 
     async def simulate(
         self,
@@ -139,3 +154,21 @@ class AsyncQueries(AsyncCollection[AIQuery]):
         Source: segops-api.md 17.4 [docs]; the shape [inferred].
         """
         return (await self._page(path("ai-reach", "win-rate"), WinRate, params, query)).results
+
+
+@attrs.define
+class _Arrivals:
+    """The results of one run, as they come in; a server may tell of the run before them."""
+
+    results: builtins.list[QueryResult] = attrs.field(factory=builtins.list[QueryResult])
+    _same: int = 0
+
+    def take(self, results: builtins.list[QueryResult]) -> None:
+        """Take what a look has found."""
+        self._same = self._same + 1 if len(results) == len(self.results) else 0
+        self.results = results
+
+    def are_all_of(self, query: AIQuery) -> bool:
+        """Return whether no further result is to be expected."""
+        answered = {result.provider for result in self.results}
+        return bool(self.results) and (answered >= set(query.providers or PROVIDERS) or self._same >= SETTLED_LOOKS)

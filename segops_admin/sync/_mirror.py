@@ -1014,6 +1014,7 @@ class Queries(SyncNamespace["AsyncQueries"]):
     ) -> builtins.list[QueryResult]:
         """Put the question to its providers and return this run's results once they are in.
 
+        A provider that says nothing, while the results of others stand for three looks, is not waited for.
         timeout: seconds for everything. on_progress: called with the query at every look.
         Raises SegOpsJobError when the time is up; the run itself goes on at the server.
         Source: segops-api.md 6 [docs]: done when `last_run_at` has moved and new results are there [inferred].
