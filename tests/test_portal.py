@@ -171,6 +171,65 @@ print("ok")
     assert told(processes.script(HEAD + code, **env)) == OK
 
 
+LEAVING = {"sys.exit": "SystemExit(3)", "Ctrl-C": "KeyboardInterrupt()", "another": "GeneratorExit()"}
+
+
+@pytest.mark.parametrize("leaving", LEAVING.values(), ids=LEAVING)
+def test_leaving_from_a_callback_leaves_one_call_only(env, leaving):
+    """Callbacks run on the shared loop: what ends a thread elsewhere comes out of the call, and others go on."""
+    code = f"""
+import threading
+mine = {leaving}
+told = []
+def leave(_):
+    raise mine
+def others():
+    began.set()
+    told.extend(segops.segments.recompute_and_wait(made.id).id for _ in range(5))
+made = segops.segments.create(name="a")
+began = threading.Event()
+other = threading.Thread(target=others)
+other.start()
+began.wait()
+for _ in range(3):
+    try:
+        segops.segments.recompute_and_wait(made.id, on_progress=leave)
+    except BaseException as error:
+        assert error is mine
+try:
+    segops.products.bulk_upsert([{{"sku": "A", "name": "a"}}], on_progress=leave)
+except BaseException as error:
+    assert error is mine
+other.join()
+assert told == [made.id] * 5
+assert segops.segments.get(made.id).id == made.id
+print("ok")
+"""
+    assert told(processes.script(HEAD + code, **env)) == OK
+
+
+def test_leaving_from_an_observer_in_a_task_of_ours_leaves_one_call_only(env, crowd):
+    """Pages are read ahead in tasks of their own, where it would end the loop itself."""
+    code = """
+events = []
+def observe(event):
+    events.append(event)
+    if len(events) == 5:
+        raise SystemExit(3)
+segops.segments.list()
+try:
+    for s in SegOpsAdmin(on_event=observe).segments.iterate(page_size=5):
+        pass
+except SystemExit as error:
+    assert error.code == 3
+else:
+    raise AssertionError(len(events))
+assert segops.segments.list().count == 60
+print("ok")
+"""
+    assert told(processes.script(HEAD + code, **env)) == OK
+
+
 async def test_interrupt_in_a_slow_call_ends_it_and_cancels_it():
     """Ctrl-C: KeyboardInterrupt in the caller, and the server sees the call go, at once."""
     async with RawServer() as raw:

@@ -8,6 +8,7 @@ inside the thread, close what is open in an `atexit` handler, and leave the thre
 - *Ctrl-C*: `portal.call` raises at once and leaves the call running. We cancel it and give its clean-up a moment.
 - *fork*: the child has the parent's portal but not its thread. The child forgets it and starts its own.
 - *a call from the loop's own thread* would wait for itself. It is refused.
+- *`sys.exit` in a callback* ends the loop it runs on, and with it everybody's calls. It comes out of the one call.
 """
 
 from __future__ import annotations
@@ -71,12 +72,15 @@ class Portal:
                 future.add_done_callback(lambda _: errands.put(None))
                 while (work := errands.get()) is not None:
                     work()
-            return future.result()
+            result = future.result()
         except BaseException:
             if future is None or not future.done():
                 self._loop.call_soon_threadsafe(errand.cancel)
                 errand.finished.wait(CLEAN_UP_S)
             raise
+        if errand.left_by is not None:
+            raise errand.left_by
+        return result
 
     def soon(self, function: Callable[[], object]) -> None:
         """Run a plain function on the loop, without waiting for it."""
@@ -98,16 +102,24 @@ class _Errand:
         self._function = function
         self._cancelled = False
         self._scope: CancelScope | None = None
+        self.left_by: BaseException | None = None
+        """SystemExit, KeyboardInterrupt or the like out of a callback: for the caller, not for the loop."""
         self.finished = threading.Event()
 
     async def run(self) -> Any:
-        from anyio import CancelScope  # noqa: PLC0415 -- loaded with the portal, not with the module
+        import asyncio  # noqa: PLC0415 -- loaded with the portal, not with the module
+
+        from anyio import CancelScope  # noqa: PLC0415
 
         try:
             with CancelScope() as self._scope:
                 if self._cancelled:
                     self._scope.cancel()
                 return await self._function()
+        except (Exception, asyncio.CancelledError):
+            raise
+        except BaseException as error:  # noqa: BLE001 -- raised by the thread that waits, which it was meant for
+            self.left_by = error
         finally:
             self.finished.set()
 
@@ -129,11 +141,26 @@ def _run_loop(ready: Future[Any]) -> None:
             await door.sleep_until_stopped()
 
     try:
-        anyio.run(serve, backend="asyncio")
+        anyio.run(serve, backend="asyncio", backend_options={"loop_factory": _lasting_loop})
     except BaseException as error:
         if ready.done():
             raise
         ready.set_exception(error)
+
+
+def _lasting_loop() -> asyncio.AbstractEventLoop:
+    """Make a loop that goes on when a task of it ends with SystemExit or KeyboardInterrupt: only who awaits it does."""
+    import asyncio  # noqa: PLC0415
+
+    class LastingLoop(asyncio.SelectorEventLoop):
+        def run_forever(self) -> None:
+            while True:
+                try:
+                    return super().run_forever()
+                except (SystemExit, KeyboardInterrupt):
+                    continue
+
+    return LastingLoop()
 
 
 _lock = threading.Lock()
