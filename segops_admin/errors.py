@@ -67,6 +67,8 @@ class SegOpsConnectionError(SegOpsError):
 
     outcome_unknown: bool
     """True when the request may have reached the server, so its effect may have happened."""
+    may_pass: bool = True
+    """False where trying again cannot help: a certificate that is not trusted."""
     waits_s: tuple[float, ...] = ()
     """Seconds of each wait: between attempts, for our own quota, at the server's gate."""
     reasons: tuple[str, ...] = ()

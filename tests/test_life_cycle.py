@@ -126,12 +126,43 @@ async def test_cancelled_calls_leave_the_pool_usable(raw):
                 task.cancel()
             ended = await asyncio.gather(*tasks, return_exceptions=True)
             assert {type(end).__name__ for end in ended} <= {"Segment", "CancelledError"}
-        connector = segops._call.transport._held[asyncio.get_running_loop()][0].connector
+        connector = segops._call.transport._held[asyncio.get_running_loop()].session.connector
         assert connector is not None
         assert not connector._acquired
         results = await asyncio.wait_for(asyncio.gather(*(segops.segments.get(number) for number in range(12))), 20)
 
     assert [segment.id for segment in results] == [1] * 12
+
+
+HALF = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{"
+
+
+async def test_closing_ends_who_reads_a_body(at_raw, raw):
+    """Nothing wakes a reader whose connection is taken away, unless we do: it would wait until its deadline."""
+    raw.script([HALF, HANG])
+    segops = at_raw(timeout=60, max_retries=0)
+    call = asyncio.ensure_future(segops.segments.get(1))
+    await raw.arrived.wait()
+    await asyncio.sleep(0.05)  # until the head is read
+    await segops.aclose()
+
+    with pytest.raises(SegOpsError):
+        await asyncio.wait_for(call, 20)
+
+
+async def test_closing_ends_a_download_and_leaves_no_file(raw, tmp_path):
+    """A download has no end of its own at all."""
+    raw.script(reply(200, {"id": 7, "status": "complete", "download_url": "/api/f/"}), [HALF, HANG])
+    async with AsyncSegOpsAdmin("sk_test", base_url=raw.url, max_retries=0) as segops:
+        export = await segops.segments.export_status(5, 7)
+        raw.arrived.clear()
+        download = asyncio.ensure_future(segops.segments.download_export(export, tmp_path / "members.csv"))
+        await raw.arrived.wait()
+        await asyncio.sleep(0.05)
+    with pytest.raises(SegOpsError):
+        await asyncio.wait_for(download, 20)
+
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="3.10 cannot tell whose cancellation it is")
@@ -169,6 +200,31 @@ async def test_second_loop_has_connections_of_its_own(raw):
         """
 
     assert told(await run(code, raw.url)) == OK
+
+
+async def test_loops_of_many_threads_share_a_client_without_a_race(raw):
+    """A loop per job in a pool of threads, all on one global client: sessions come and go in all of them at once."""
+    raw.script(GOOD)
+    code = """
+        sys.setswitchinterval(1e-5)
+        segops = AsyncSegOpsAdmin(timeout=30)
+        wrong = []
+        def work():
+            for _ in range(25):
+                try:
+                    asyncio.run(segops.segments.get(1))
+                except BaseException as error:
+                    wrong.append(repr(error))
+        threads = [threading.Thread(target=work) for _ in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not wrong, wrong
+        print("ok")
+        """
+
+    assert told(await run("import sys\n" + textwrap.dedent(code), raw.url, PYTHONASYNCIODEBUG="0")) == OK
 
 
 async def test_worker_of_a_spawned_process_makes_its_own_client(raw, tmp_path):

@@ -296,3 +296,27 @@ async def _ended(process):
         process.kill()
         raise
     return out, processes.said(err)
+
+
+AT_EXIT = {
+    "generator": "pages = segops.segments.iterate().pages()\nfor page in pages: break\n",
+    "close in __del__": "class Job:\n    def __del__(self): segops.close()\njob = Job()\nsegops.segments.list()\n",
+    "call in __del__": (
+        "class Job:\n    def __del__(self):\n        try: segops.segments.list()\n"
+        "        except Exception as error: print(type(error).__name__, flush=True)\n"
+        "job = Job()\nsegops.segments.list()\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("code", AT_EXIT.values(), ids=AT_EXIT)
+def test_what_is_collected_at_exit_hangs_nothing(emulator, tenant, code):
+    """A global that calls or closes when the interpreter takes it apart: no loop can be started any more then."""
+    done = processes.script(
+        "from segops_admin import SegOpsAdmin\nsegops = SegOpsAdmin()\nsegops.segments.create(name='a')\n" + code,
+        SEGOPS_API_KEY=tenant.api_key,
+        SEGOPS_API_URL=emulator.base_url,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout in ("", "SegOpsConfigError\n")

@@ -16,6 +16,7 @@ from segops_admin import (
     SegOpsConnectionError,
     SegOpsDecodeError,
     SegOpsError,
+    SegOpsNotFoundError,
     SegOpsTimeoutError,
 )
 
@@ -252,3 +253,58 @@ async def test_cancelled_call_lets_go_of_its_connection(raw):
         with pytest.raises(asyncio.CancelledError):
             await call
         await asyncio.wait_for(raw.cut.wait(), HANG_BOUND_S)
+
+
+async def test_borrowed_session_is_used_by_our_rules(raw):
+    """It may raise for statuses and have time limits of its own: what a call means must not depend on it."""
+    raw.script(reply(404, {"detail": "Not found."}), [0.3, reply(200, {"id": 1, "name": "a"})])
+    limits = aiohttp.ClientTimeout(total=0.1)
+    async with aiohttp.ClientSession(raise_for_status=True, timeout=limits) as session:
+        segops = AsyncSegOpsAdmin("sk_test", base_url=raw.url, session=session, max_retries=0)
+        with pytest.raises(SegOpsNotFoundError):
+            await segops.segments.get(1)
+        assert (await segops.segments.get(1)).id == 1
+
+
+async def test_call_that_never_left_is_told_as_unsent(raw):
+    """A create that waited for a connection until its end has had no effect, and may be sent again."""
+    raw.script(HANG)
+    async with AsyncSegOpsAdmin("sk_test", base_url=raw.url, max_connections=1) as segops:
+        first = asyncio.ensure_future(segops.with_options(timeout=5).segments.create(name="a"))
+        await raw.arrived.wait()
+        with pytest.raises(SegOpsTimeoutError) as waiting:
+            await segops.with_options(timeout=0.1).segments.create(name="b")
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+    async with AsyncSegOpsAdmin("sk_test", base_url=raw.url) as segops:
+        with pytest.raises(SegOpsTimeoutError) as on_its_way:
+            await segops.with_options(timeout=0.2).segments.create(name="b")
+
+    assert not waiting.value.outcome_unknown
+    assert "taken effect" not in str(waiting.value)
+    assert on_its_way.value.outcome_unknown
+
+
+async def test_netrc_of_the_machine_is_not_read(raw, tmp_path, monkeypatch):
+    """With proxies of the environment aiohttp reads it as well, and its passwords go to whoever is asked."""
+    (tmp_path / "netrc").write_text("default login me password hush\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    raw.script(reply(200, {"id": 1, "name": "a"}))
+    async with AsyncSegOpsAdmin("sk_test", base_url=raw.url, trust_env=True) as segops:
+        await segops.segments.get(1)
+
+    assert raw.requests[0].headers["authorization"] == "ApiKey sk_test"
+
+
+async def test_proxy_of_the_environment_is_asked_when_trusted(raw, monkeypatch):
+    """By the names every tool knows."""
+    monkeypatch.setenv("http_proxy", raw.origin)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    raw.script(reply(200, {"id": 1, "name": "a"}))
+    root = "http://segops.invalid/api"
+    async with AsyncSegOpsAdmin("sk_test", base_url=root, trust_env=True, allow_insecure=True) as segops:
+        await segops.segments.get(1)
+
+    assert raw.requests[0].target == "http://segops.invalid/api/segments/1/"

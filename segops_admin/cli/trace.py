@@ -10,7 +10,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import attrs
 import click
 
-from ..core.transport import Transport, same_origin
+from ..core.links import same_origin
+from ..core.transport import Transport
 from ..errors import SegOpsConnectionError
 from .masking import masked, without_secrets
 

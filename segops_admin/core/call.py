@@ -19,12 +19,13 @@ from ..config import Secret
 from ..errors import SegOpsConnectionError, SegOpsDecodeError, SegOpsInputError
 from . import codec
 from .deadline import remaining_s, timeout_at
+from .links import MAX_REDIRECTS, link_target, redirect_location, same_origin
 from .pace import Pace
 from .refusal import LowerCaseHeaders, error_from
 from .request import MUTATIONS, Request, query_string
 from .response import Response
 from .retry import Course, RetryPolicy, out_of_time, send_with_retries
-from .transport import MAX_REDIRECTS, Outgoing, Transport, link_target, redirect_location, same_origin
+from .transport import Outgoing, Transport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -90,7 +91,10 @@ class Caller:
         )
 
         async def attempt() -> Response:
-            incoming = await self.transport.attempt(outgoing)
+            try:
+                incoming = await self.transport.attempt(outgoing)
+            finally:
+                course.on_the_wire = outgoing.left
             return self._response(request, incoming.url, incoming.status, incoming.headers, incoming.body)
 
         now = asyncio.get_running_loop().time()

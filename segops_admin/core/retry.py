@@ -70,7 +70,7 @@ def may_repeat(repeat: Repeat, outcome: Response | SegOpsConnectionError) -> boo
     if repeat is Repeat.NEVER:
         return False
     if isinstance(outcome, SegOpsConnectionError):
-        return repeat is Repeat.HARMLESS or not outcome.outcome_unknown
+        return outcome.may_pass and (repeat is Repeat.HARMLESS or not outcome.outcome_unknown)
     if outcome.status in NOT_ACTED_ON:
         return True
     return outcome.status >= 500 and repeat is Repeat.HARMLESS

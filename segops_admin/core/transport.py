@@ -1,4 +1,4 @@
-"""One attempt on the wire. The only module that knows aiohttp; it keeps the client's connections.
+"""One attempt on the wire. It knows aiohttp, as `foreign` knows its exceptions, and keeps the client's connections.
 
 A session belongs to the event loop that made it, so there is one per loop, made when it is first needed. Sessions of
 our own are closed by us; a borrowed one is left alone. Bodies are read in pieces under a byte cap, redirects are
@@ -10,35 +10,29 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from functools import cache, partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urljoin, urlsplit
 
 import attrs
 
 from ..errors import SegOpsConfigError, SegOpsConnectionError, SegOpsDecodeError
+from .foreign import foreign_errors, translated, without_headers
+from .links import MAX_REDIRECTS, REDIRECTS, origin, redirect_location, same_origin
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Mapping
     from contextlib import AbstractContextManager
     from ssl import SSLContext
-    from typing import TypeAlias
 
     import aiohttp
-
-    Held: TypeAlias = tuple[aiohttp.ClientSession, AsyncGenerator[None, None]]
-    """A session of ours, and what closes it when its loop or we end."""
 
 CONNECT_TIMEOUT_S = 10.0
 KEEPALIVE_S = 15.0
 """Shorter than the idle limits servers commonly choose, so that we rarely meet a connection being closed."""
 LARGE_BODY = 2**20
 """Bytes above which aiohttp warns."""
-MAX_REDIRECTS = 5
-URL_ASCII = "!\"#$%&'()*+,/:;<=>?@[\\]^`{|}"
-"""What may stand in a URL as it is, besides letters, digits and `-._~`; strict about control and other characters."""
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 @attrs.define(kw_only=True)
@@ -52,11 +46,17 @@ class Outgoing:
     max_body_bytes: int
     silence_s: float | None = None
     """The longest the server may send nothing, before a streamed answer and within it."""
+    left: bool = False
+    """Whether this attempt got as far as a connection: from then on the server may have seen it."""
 
     @property
     def place(self) -> str:
         """Where it goes, for messages: query values may be somebody's data."""
         return self.url.partition("?")[0]
+
+    def without_query(self) -> Outgoing:
+        """Return it as an error may keep it: the query of a link to a file may be its credentials."""
+        return attrs.evolve(self, url=self.place)
 
 
 @attrs.define(kw_only=True)
@@ -93,6 +93,17 @@ class Stream:
             return await _read(self._response, self._max_body_bytes)
 
 
+@attrs.frozen(eq=False)
+class Held:
+    """A session, and what is under way on it."""
+
+    session: aiohttp.ClientSession
+    ending: AsyncGenerator[None, None] | None
+    """Closes it when its loop or we end; None for a borrowed one."""
+    reading: set[aiohttp.ClientResponse] = attrs.field(factory=set["aiohttp.ClientResponse"])
+    """Answers that are being read: whoever reads one does not notice by itself that the session is closed."""
+
+
 @attrs.define(kw_only=True, eq=False)
 class Transport:
     """The connections of a client and its copies."""
@@ -110,17 +121,21 @@ class Transport:
         """Send once and read the whole answer; raise `SegOpsConnectionError` when none arrives."""
         url = outgoing.url
         for _ in range(MAX_REDIRECTS + 1):
-            session = self._held_session() or await self._session()
+            held = self._held_session() or await self._session()
             try:
-                async with _request(session, outgoing, url) as response:
+                async with self._request(held, outgoing, url) as response:
                     target = _redirect_target(outgoing.method, url, response) if response.status in REDIRECTS else None
                     if response.status == 101:
                         response.close()  # nobody asked for it: whatever follows on this connection is no HTTP
                     if target is None:
-                        body = await _read(response, outgoing.max_body_bytes)
+                        held.reading.add(response)
+                        try:
+                            body = await _read(response, outgoing.max_body_bytes)
+                        finally:
+                            held.reading.discard(response)
                         return Incoming(url=url, status=response.status, headers=response.headers, body=body)
-            except _foreign_errors() as error:
-                raise _translate(error, outgoing) from _without_headers(error)
+            except foreign_errors() as error:
+                raise translated(error, outgoing) from without_headers(error)
             except asyncio.CancelledError as error:
                 if not self._was_closed_meanwhile():
                     raise
@@ -131,42 +146,42 @@ class Transport:
     @asynccontextmanager
     async def stream(self, outgoing: Outgoing) -> AsyncGenerator[Stream, None]:
         """Send once and hand out the answer, whatever it is, before its body is read."""
-        import aiohttp  # noqa: PLC0415 -- see _foreign_errors()
-
-        session = await self._session()
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=outgoing.silence_s)
+        held = await self._session()
         translating = partial(self._translating, outgoing)
         with translating():
-            response = await _request(session, outgoing, outgoing.url, timeout=timeout)
+            response: aiohttp.ClientResponse = await self._request(held, outgoing, outgoing.url)
+        held.reading.add(response)
         length = None if "Content-Encoding" in response.headers else response.content_length
         try:
             yield Stream(response.status, response.headers, length, response, outgoing.max_body_bytes, translating)
         finally:
+            held.reading.discard(response)
             response.release()
 
     @contextmanager
     def _translating(self, outgoing: Outgoing) -> Generator[None, None, None]:
         """Surround what talks to the server, and nothing else: an OSError may be anybody's."""
-        shown = attrs.evolve(outgoing, url=outgoing.place)  # the query of a link may be its credentials
         try:
             yield
-        except _foreign_errors() as error:
-            raise _translate(error, shown) from _without_headers(error)
+        except foreign_errors() as error:
+            raise translated(error, outgoing.without_query()) from without_headers(error)
         except asyncio.CancelledError as error:
             if not self._was_closed_meanwhile():
                 raise
-            raise _closed_meanwhile(shown) from error
+            raise _closed_meanwhile(outgoing.without_query()) from error
 
     async def aclose(self) -> None:
         """Close the sessions that are ours, on the loops they belong to. Calling it twice is fine."""
         self.closed = True
         running = asyncio.get_running_loop()
         for loop in list(self._held):
-            _, ending = self._held.pop(loop)
+            held = self._held.pop(loop, None)
+            if held is None or held.ending is None:
+                continue
             if loop is running:
-                await ending.aclose()
+                await held.ending.aclose()
             elif loop.is_running():
-                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(ending.aclose(), loop))
+                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(held.ending.aclose(), loop))
 
     def forget_sessions(self) -> None:
         """Let go of sessions that a fork has copied: their sockets are the parent's."""
@@ -183,38 +198,52 @@ class Transport:
         task = asyncio.current_task()
         return task is not None and task.cancelling() == 0
 
-    def _held_session(self) -> aiohttp.ClientSession | None:
+    def _held_session(self) -> Held | None:
         """Return the session that the usual call finds: our own, of this loop, still open."""
-        held = self._held.get(asyncio.get_running_loop())
-        return held[0] if held is not None and not self.closed else None
+        return None if self.closed else self._held.get(asyncio.get_running_loop())
 
-    async def _session(self) -> aiohttp.ClientSession:
+    async def _session(self) -> Held:
         if self.closed:
             raise SegOpsConfigError("This client is closed. Make a new one, or close it later.")
         if self.borrowed is not None:
             _check_borrowed(self.borrowed)
-            return self.borrowed
+            return Held(self.borrowed, None)
         loop = asyncio.get_running_loop()
         held = self._held.get(loop)
         if held is None:
-            for other in [other for other in self._held if other.is_closed()]:
-                del self._held[other]
+            for other in list(self._held):  # other threads do the same meanwhile
+                if other.is_closed():
+                    self._held.pop(other, None)
             held = self._held[loop] = await _hold(self._new_session())
-        return held[0]
+        return held
+
+    def _request(self, held: Held, outgoing: Outgoing, url: str) -> Any:
+        """Begin an attempt, by our rules whatever those of a borrowed session are."""
+        outgoing.left = held.ending is None  # where the connector is not ours, nobody can tell
+        _present.set(outgoing)
+        return held.session.request(
+            outgoing.method,
+            _as_url(url),
+            headers=outgoing.headers,
+            data=_in_pieces(outgoing.body),
+            allow_redirects=False,
+            skip_auto_headers=("Content-Type",),
+            raise_for_status=False,
+            timeout=_timeout(outgoing.silence_s),
+            proxy=_proxy_of_the_environment(url) if self.trust_env else None,
+        )
 
     def _new_session(self) -> aiohttp.ClientSession:
-        import aiohttp  # noqa: PLC0415 -- see _foreign_errors()
+        import aiohttp  # noqa: PLC0415 -- see foreign_errors()
 
-        connector = aiohttp.TCPConnector(
+        connector = _connector_class()(
             limit=self.max_connections,
             keepalive_timeout=KEEPALIVE_S,
             ssl=self.ssl_context if self.ssl_context is not None else True,
         )
         session = aiohttp.ClientSession(
             connector=connector,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
             cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=self.trust_env,
         )
         # aiohttp sends GET, PUT and DELETE again by itself when a kept connection turns out closed: uncounted, unseen
         # by our policy. There is no public switch; tests/test_retry.py notices should this one go.
@@ -233,11 +262,14 @@ async def _hold(session: aiohttp.ClientSession) -> Held:
         try:
             yield
         finally:
+            for response in list(reading):
+                response.close()
             await session.close()
 
-    ending = until_the_end()
-    await ending.__anext__()
-    return session, ending
+    reading: set[aiohttp.ClientResponse] = set()
+    ending = until_the_end()  # it holds the session and not what holds it: dropped together they end in this order
+    await anext(ending)
+    return Held(session, ending, reading)
 
 
 _FORGOTTEN: list[Held] = []
@@ -254,45 +286,49 @@ def _check_borrowed(session: aiohttp.ClientSession) -> None:
         )
 
 
-def same_origin(one: str, other: str) -> bool:
-    """Return whether two absolute URLs share scheme, host and port."""
-    return _origin(one) == _origin(other)
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-
-
 def _as_url(url: str) -> Any:
     from yarl import URL  # noqa: PLC0415 -- comes with aiohttp
 
     return URL(url, encoded=True)
 
 
-def _request(session: aiohttp.ClientSession, outgoing: Outgoing, url: str, **options: Any) -> Any:
-    return session.request(
-        outgoing.method,
-        _as_url(url),
-        headers=outgoing.headers,
-        data=_in_pieces(outgoing.body),
-        allow_redirects=False,
-        skip_auto_headers=("Content-Type",),
-        **options,
-    )
+_present: ContextVar[Outgoing] = ContextVar("segops_outgoing")
+"""The attempt that the connector is asked for a connection by."""
+
+
+@cache
+def _connector_class() -> type[aiohttp.TCPConnector]:
+    """Return a connector that notes when an attempt has got its connection."""
+    import aiohttp  # noqa: PLC0415 -- see foreign_errors()
+
+    class Connector(aiohttp.TCPConnector):
+        async def connect(self, *args: Any, **kwargs: Any) -> Any:
+            connection = await super().connect(*args, **kwargs)
+            _present.get().left = True
+            return connection
+
+    return Connector
+
+
+@cache
+def _timeout(silence_s: float | None) -> aiohttp.ClientTimeout:
+    import aiohttp  # noqa: PLC0415 -- see foreign_errors()
+
+    return aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=silence_s)
+
+
+def _proxy_of_the_environment(url: str) -> str | None:
+    """Return the proxy that HTTPS_PROXY and its like name for a URL. aiohttp's own look would read netrc as well."""
+    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 -- asked for by few
+
+    scheme, host, _ = origin(url)
+    proxies = getproxies()
+    return None if proxy_bypass(host or "") else proxies.get(scheme) or proxies.get("all")
 
 
 def _in_pieces(body: bytes | None) -> bytes | BytesIO | None:
     """Return a large body as a stream: aiohttp writes that piece by piece, and warns of bytes in one go."""
     return body if body is None or len(body) <= LARGE_BODY else BytesIO(body)
-
-
-@cache
-def _foreign_errors() -> tuple[type[Exception], ...]:
-    """Return what aiohttp raises; whatever of it comes up is translated at this border."""
-    import aiohttp  # noqa: PLC0415 -- costs more than all else together; not paid by `import segops_admin`
-
-    return aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError, ValueError
 
 
 def _closed_meanwhile(outgoing: Outgoing) -> SegOpsConnectionError:
@@ -317,28 +353,6 @@ def _redirect_target(method: str, url: str, response: aiohttp.ClientResponse) ->
     return target if target is not None and method == "GET" and same_origin(url, target) else None
 
 
-def redirect_location(url: str, status: int, headers: Mapping[str, str]) -> str | None:
-    """Return where a redirect leads, as an absolute http(s) URL; None for any other answer, or a nonsense one."""
-    location = headers.get("Location")
-    return link_target(url, location) if status in REDIRECTS and location else None
-
-
-def link_target(base: str, link: str) -> str | None:
-    """Return where a link of the server's leads, as an absolute http(s) URL; None for one that must not be followed.
-
-    Spaces and letters are percent-encoded, as browsers do. Control characters could write lines of their own into a
-    request, and user info would replace our own authorization.
-    """
-    if any(letter < " " or letter == "\x7f" for letter in link):
-        return None
-    try:
-        target = quote(urljoin(base, link), safe=URL_ASCII, errors="surrogateescape")
-        scheme, host, _ = _origin(target)
-        return target if scheme in ("http", "https") and host and "@" not in urlsplit(target).netloc else None
-    except ValueError:
-        return None
-
-
 async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
     size = response.content_length
     if size is not None and size <= max_bytes and "Content-Encoding" not in response.headers:
@@ -356,45 +370,3 @@ async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
             )
         pieces.append(piece)
     return b"".join(pieces)
-
-
-def _translate(error: Exception, outgoing: Outgoing) -> SegOpsConnectionError:
-    import aiohttp  # noqa: PLC0415 -- see _foreign_errors()
-
-    unsent = isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL))
-    what = "could not connect" if unsent else "the connection broke before a whole answer came"
-    advice = (
-        "Check the API root and that the server is up."
-        if unsent
-        else "The request may have taken effect: look before sending it again."
-        if outgoing.method not in ("GET", "HEAD")
-        else "Try again."
-    )
-    return SegOpsConnectionError(
-        f"{outgoing.method} {outgoing.place}: {what} ({_reason(error)}). {advice}",
-        method=outgoing.method,
-        url=outgoing.url,
-        outcome_unknown=not unsent,
-    )
-
-
-def _without_headers(error: Exception) -> Exception:
-    """Take both sides' headers off a foreign error: they hold the key, and cannot be pickled.
-
-    Tools that carry exceptions between processes (Dask's, for one) pickle the causes too.
-    """
-    import aiohttp  # noqa: PLC0415 -- see _foreign_errors()
-    from multidict import CIMultiDict  # noqa: PLC0415 -- comes with aiohttp
-
-    if isinstance(error, aiohttp.ClientResponseError):
-        info = error.request_info
-        error.request_info = aiohttp.RequestInfo(info.url, info.method, CIMultiDict(), info.real_url)  # type: ignore[arg-type]
-        error.headers = None
-        error.args = (error.request_info, ())
-    return error
-
-
-def _reason(error: Exception) -> str:
-    inner = getattr(error, "os_error", None) or error
-    text = getattr(inner, "strerror", None) or str(inner) or type(error).__name__
-    return " ".join(str(text).split())[:200]

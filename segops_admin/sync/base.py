@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from .portal import call, portal, watch
+from .portal import call, is_over, portal, watch
 from .rows import call_reading
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ class SyncClient:
 
     def close(self) -> None:
         """Close the connections that are ours. A later call raises SegOpsConfigError; closing twice is fine."""
-        call(self._inner.aclose)
+        if not is_over():
+            call(self._inner.aclose)
 
     def __enter__(self) -> Self:
         return self
@@ -92,7 +93,8 @@ class SyncChunkStream:
 
     def close(self) -> None:
         """Stop: what is in flight is cancelled. Calling it twice is fine."""
-        call(self._stream.aclose)
+        if not is_over():
+            call(self._stream.aclose)
 
     def __enter__(self) -> Self:
         return self
@@ -155,4 +157,5 @@ class SyncPager(Generic[T]):
     def close(self) -> None:
         """Stop reading and cancel what is in flight. Calling it twice is fine."""
         self._items = iter(())
-        call(self._pager.aclose)
+        if not is_over():
+            call(self._pager.aclose)

@@ -16,13 +16,13 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
 from typing_extensions import ParamSpec
 
-from ..errors import SegOpsConfigError
+from ..errors import SegOpsConfigError, SegOpsConnectionError
 
 if TYPE_CHECKING:
     import asyncio
@@ -73,6 +73,12 @@ class Portal:
                 while (work := errands.get()) is not None:
                     work()
             result = future.result()
+        except CancelledError:
+            if not is_over():
+                raise
+            raise SegOpsConnectionError(
+                "The call was ended: the interpreter is ending.", outcome_unknown=True
+            ) from None
         except BaseException:
             if future is None or not future.done():
                 self._loop.call_soon_threadsafe(errand.cancel)
@@ -165,12 +171,20 @@ def _lasting_loop() -> asyncio.AbstractEventLoop:
 
 _lock = threading.Lock()
 _portal: Portal | None = None
+_over = False
 _transports: WeakSet[Transport] = WeakSet()
+
+
+def is_over() -> bool:
+    """Return whether the interpreter is ending: connections are closed, and a new loop's thread would never start."""
+    return _over
 
 
 def portal() -> Portal:
     """Return the process's portal; the first call starts it."""
     global _portal  # noqa: PLW0603 -- one loop per process is the point
+    if _over:
+        raise SegOpsConfigError("The interpreter is ending: no call can be made any more. Call before that.")
     if _portal is None:
         with _lock:
             if _portal is None:
@@ -189,8 +203,8 @@ def watch(transport: Transport) -> None:
 
 
 def _at_exit() -> None:
-    global _portal
-    ending, _portal = _portal, None
+    global _portal, _over
+    ending, _portal, _over = _portal, None, True
     if ending is not None:
         ending.stop()
 
