@@ -195,3 +195,11 @@ async def test_folder_that_takes_no_file_is_told_before_the_export_is_started(se
         await segops.segments.export_to(1, tmp_path / "m.csv")
 
     assert not seen()
+
+
+async def test_file_is_asked_for_as_it_is(at_raw, raw, tmp_path):
+    """The end of a compressed stream is checked nowhere and its length is not told: half would pass for the whole."""
+    raw.script(reply(200, WHOLE))
+    await at_raw().segments.download_export(EXPORT, tmp_path / "members.csv")
+
+    assert raw.requests[0].headers["accept-encoding"] == "identity"
