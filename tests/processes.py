@@ -50,6 +50,12 @@ def start(code, **environment):
     )
 
 
+def measured():
+    """Return what has a process measured where coverage is: not those that count modules or fill disks."""
+    return {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+
+
 def _environment(changes):
-    names = {name: value for name, value in os.environ.items() if not name.startswith(("SEGOPS_", "PYTHON"))}
+    outside = ("SEGOPS_", "PYTHON", "COVERAGE_")
+    names = {name: value for name, value in os.environ.items() if not name.startswith(outside)}
     return {**names, "PYTHONPATH": str(ROOT), **changes}

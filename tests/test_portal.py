@@ -16,7 +16,7 @@ HEAD = "from segops_admin import SegOpsAdmin, SegOpsError\nsegops = SegOpsAdmin(
 
 @pytest.fixture
 def env(emulator, tenant):
-    return {"SEGOPS_API_KEY": tenant.api_key, "SEGOPS_API_URL": emulator.base_url}
+    return {"SEGOPS_API_KEY": tenant.api_key, "SEGOPS_API_URL": emulator.base_url, **processes.measured()}
 
 
 @pytest.fixture
@@ -260,7 +260,9 @@ async def test_interrupted_script_ends_in_about_a_second():
     """No thread, retry or handler holds it; the traceback is Python's own."""
     async with RawServer() as raw:
         raw.script(HANG)
-        process = processes.start(HEAD + "segops.segments.list()", SEGOPS_API_KEY="sk_t", SEGOPS_API_URL=raw.url)
+        process = processes.start(
+            HEAD + "segops.segments.list()", SEGOPS_API_KEY="sk_t", SEGOPS_API_URL=raw.url, **processes.measured()
+        )
         with process:
             await raw.arrived.wait()
             started = time.monotonic()
@@ -310,13 +312,59 @@ AT_EXIT = {
 
 
 @pytest.mark.parametrize("code", AT_EXIT.values(), ids=AT_EXIT)
-def test_what_is_collected_at_exit_hangs_nothing(emulator, tenant, code):
+def test_what_is_collected_at_exit_hangs_nothing(env, code):
     """A global that calls or closes when the interpreter takes it apart: no loop can be started any more then."""
-    done = processes.script(
-        "from segops_admin import SegOpsAdmin\nsegops = SegOpsAdmin()\nsegops.segments.create(name='a')\n" + code,
-        SEGOPS_API_KEY=tenant.api_key,
-        SEGOPS_API_URL=emulator.base_url,
-    )
+    done = processes.script(HEAD + "segops.segments.create(name='a')\n" + code, **env)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout in ("", "SegOpsConfigError\n")
+
+
+def test_loop_that_cannot_start_is_told_and_tried_again(env):
+    """A process out of file descriptors: an error of ours, and the next call works once there are some again."""
+    code = """
+from segops_admin import SegOpsConnectionError
+import resource
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+import segops_admin.client, segops_admin.resources.segments, anyio, anyio.from_thread, anyio._backends._asyncio, aiohttp
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+try:
+    segops.segments.list()
+except SegOpsConnectionError as error:
+    assert "event loop" in str(error), error
+else:
+    raise AssertionError
+resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+segops.segments.list()
+print("ok")
+"""
+    done = processes.script(HEAD + code, **env)  # asyncio itself complains of the loop that it could not make
+
+    assert (done.returncode, done.stdout) == (0, "ok\n")
+
+
+def test_call_that_is_interrupted_before_it_begins_is_not_made(env):
+    """The interrupt comes while the loop is busy with something else: what waits its turn is cancelled there."""
+    code = """
+import os, signal, threading, time
+from segops_admin.sync.portal import portal
+segops.segments.list()
+busy = threading.Event()
+def hold():
+    busy.set()
+    time.sleep(0.3)
+portal().soon(hold)
+busy.wait()
+threading.Timer(0.05, os.kill, [os.getpid(), signal.SIGINT]).start()
+made = []
+async def make():
+    made.append(1)
+try:
+    portal().call(make)
+except KeyboardInterrupt:
+    pass
+segops.segments.list()
+assert not made
+print("ok")
+"""
+    assert told(processes.script(HEAD + code, **env)) == OK

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..errors import SegOpsAuthenticationError
 
 PHRASES: Mapping[str, str] = {
-    "It goes on at the server; look later, or raise timeout=.": "Give it more time with --timeout.",
+    "; look later, or raise timeout=.": "; look later, or give it more time with --timeout.",
     "Try again, or raise timeout=.": "Try again.",
     "Use https://, or allow_insecure=True.": "Use https://.",
     "pass api_key= or set": f"run `{PROGRAM} login`, or set",

@@ -163,8 +163,10 @@ def decode_framed(
         return framed, converter(detailed=False).structure(part(framed), kind)
     try:
         return framed, converter().structure(part(framed), kind)
-    except Exception as error:
-        raise _complaint(error, kind, response) from error
+    except Exception as error:  # noqa: BLE001 -- whatever it is, it becomes ours
+        trouble = error
+    del framed  # a traceback with locals would show it
+    raise _complaint(trouble, kind, response) from _tellable(trouble, response)
 
 
 def decode_promised(response: Response) -> Any:
@@ -172,16 +174,20 @@ def decode_promised(response: Response) -> Any:
     try:
         return parse(response.body)
     except ValueError as error:
-        what = (
-            "no body" if not response.body else f"no JSON ({response.headers.get('Content-Type', 'no content type')})"
-        )
-        raise SegOpsDecodeError(
-            f"{response.request.method} {response.place} answered {response.status} with {what}"
-            f"{f': {told(response)!r}' if told(response) else ''}. Does the API root end in /api?",
-            method=response.request.method,
-            url=response.url,
-            body=told(response),
-        ) from error
+        trouble = error
+    what = "no body" if not response.body else f"no JSON ({response.headers.get('Content-Type', 'no content type')})"
+    raise SegOpsDecodeError(
+        f"{response.request.method} {response.place} answered {response.status} with {what}"
+        f"{f': {told(response)!r}' if told(response) else ''}. Does the API root end in /api?",
+        method=response.request.method,
+        url=response.url,
+        body=told(response),
+    ) from _tellable(trouble, response)
+
+
+def _tellable(trouble: Exception, response: Response) -> Exception | None:
+    """Return what an error may come from: the reader's own exception holds the whole text, a new key as well."""
+    return None if response.request.secret_answer else trouble
 
 
 def told(response: Response) -> str:

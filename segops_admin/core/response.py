@@ -22,7 +22,7 @@ class Response:
     status: int
     headers: Mapping[str, str]
     """Case-insensitive."""
-    body: bytes
+    body: bytes = attrs.field(repr=False)
     attempts: int = 1
     idempotency_key: str | None = None
 

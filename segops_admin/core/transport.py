@@ -66,7 +66,7 @@ class Incoming:
     url: str
     status: int
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes = attrs.field(repr=False)
 
 
 @attrs.frozen

@@ -48,7 +48,10 @@ class Portal:
         ready: Future[tuple[BlockingPortal, asyncio.AbstractEventLoop]] = Future()
         self._thread = threading.Thread(target=_run_loop, args=(ready,), name="segops-admin", daemon=True)
         self._thread.start()
-        self._door, self._loop = ready.result()
+        try:
+            self._door, self._loop = ready.result()
+        except OSError as error:
+            raise SegOpsConnectionError(f"No event loop could be started: {error.strerror}.") from error
 
     def call(
         self,
@@ -120,7 +123,7 @@ class _Errand:
         try:
             with CancelScope() as self._scope:
                 if self._cancelled:
-                    self._scope.cancel()
+                    return None  # nobody waits any more
                 return await self._function()
         except (Exception, asyncio.CancelledError):
             raise

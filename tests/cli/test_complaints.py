@@ -193,7 +193,7 @@ def test_advice_speaks_of_flags_not_of_arguments(shell, workspace):
         shell("api", "GET", "/segments"),
     )
 
-    assert "Give it more time with --timeout." in late.complaint
+    assert "give it more time with --timeout." in late.complaint
     assert f"look with `segops-admin segments get {segment.id}`, do not start it again" in late.complaint
     assert insecure.complaint.endswith("would send the key in the clear. Use https://.")
     assert "Rows are a list of objects" in single.complaint
