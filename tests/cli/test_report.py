@@ -9,12 +9,13 @@ from itertools import pairwise
 import pytest
 
 from segops_admin import SegOpsAdmin
-from segops_admin.cli.report_page import Figures, page
 from segops_admin.emulator import Emulator
 from segops_admin.records.analytics import ConnectorHealth, Overlap, Overview, SegmentTrend
 from segops_admin.records.wire import converter
 
 pytest.importorskip("plotly", reason="the extra `report` is not installed")
+
+from segops_admin.cli.report_page import Figures, page
 
 BROWSER = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
 FLAGS = [
