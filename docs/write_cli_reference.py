@@ -62,9 +62,9 @@ A table shows names, counts and times first, and says on stderr how many columns
 long text go first. `--columns id,data.grain` keeps the fields that are named, all of them.
 
 `--query` takes a JMESPath expression over the page as `-o json` shows it: `results[].sku`. With `--all` the same
-expression is asked of each page in turn, and what it takes of them is one list; so `--all --query` streams as well. What
-is no list is an item: `--all --query 'length(results)' -o jsonl` is a line for each page. Colours follow `NO_COLOR` and
-the terminal.
+expression is asked of each page in turn, and what it takes of them is one list; so `--all --query` streams as well.
+What is no list is an item: `--all --query 'length(results)' -o jsonl` is a line for each page. Colours follow
+`NO_COLOR` and the terminal.
 
 ## Long work
 
