@@ -137,8 +137,6 @@ class ChunkStream:
         try:
             if tasks:
                 await asyncio.wait(tasks)
-                for task in tasks:  # who does not ask how it ended is told so when it is collected
-                    _ = task.cancelled() or task.exception()
             await self._reading.aclose()
         finally:  # a cancelled scope cancels every await in it: what must happen does not hang on one
             try:
