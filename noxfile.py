@@ -76,4 +76,5 @@ def docs(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure, side by side in one run; nothing fails here."""
     session.install(".[test]")
-    session.run("python", "benchmarks/calls.py", *session.posargs)
+    session.run("python", "benchmarks/calls.py")
+    session.run("python", "benchmarks/bulk.py", *session.posargs)
