@@ -178,7 +178,8 @@ def _serve(connection: sqlite3.Connection, errands: SimpleQueue[Errand]) -> None
             failure = JournalError(f"The journal could not be written: {error}.")
             failure.__cause__ = error
         if len(works) < len(waiting):
-            connection.close()
+            with suppress(sqlite3.Error):  # on a disk that fails; who waits for the end must not wait for ever
+                connection.close()
         answers = iter(results)
         for errand in waiting:
             errand.settle(None if errand.work is None else failure or next(answers))

@@ -45,14 +45,14 @@ class Quota:
 
     async def take(self, patience_s: float, on_wait: OnWait) -> float:
         """Wait for the next place and take it; one that is not waited for to the end is given back."""
-        now = time.monotonic()
-        wait_s = self.reserve(now, patience_s)
+        wait_s = self.reserve(time.monotonic(), patience_s)
         if 0 < wait_s < patience_s:
+            place = self._starts[-1]
             on_wait(wait_s)
             try:
                 await asyncio.sleep(wait_s)
             except BaseException:
-                self.give_back(now + wait_s)
+                self.give_back(place)
                 raise
         return wait_s if wait_s >= patience_s else 0.0
 
