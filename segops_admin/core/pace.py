@@ -131,6 +131,10 @@ class Pace:
     gate: Gate = attrs.field(factory=Gate)
     budget: Budget = attrs.field(factory=Budget)
 
+    def is_open(self, now: float) -> bool:
+        """Whether a call may go out at this clock value without any wait."""
+        return self.quota is None and self.gate.wait_s(now) == 0
+
     def without_quota(self) -> Pace:
         """Return the same gate and budget for a caller who takes the places in the quota itself."""
         return attrs.evolve(self, quota=None)

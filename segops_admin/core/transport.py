@@ -11,7 +11,7 @@ import asyncio
 import sys
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,8 @@ KEEPALIVE_S = 15.0
 """Shorter than the idle limits servers commonly choose, so that we rarely meet a connection being closed."""
 LARGE_BODY = 2**20
 """Bytes above which aiohttp warns."""
+UNTYPED = ("Content-Type",)
+"""What aiohttp would make up for a body that is not there."""
 
 
 @attrs.define(kw_only=True)
@@ -227,7 +229,7 @@ class Transport:
             headers=outgoing.headers,
             data=_in_pieces(outgoing.body),
             allow_redirects=False,
-            skip_auto_headers=("Content-Type",),
+            skip_auto_headers=UNTYPED if outgoing.body is None else None,
             raise_for_status=False,
             timeout=_timeout(outgoing.silence_s),
             proxy=_proxy_of_the_environment(url) if self.trust_env else None,
@@ -286,6 +288,7 @@ def _check_borrowed(session: aiohttp.ClientSession) -> None:
         )
 
 
+@lru_cache(maxsize=64)
 def _as_url(url: str) -> Any:
     from yarl import URL  # noqa: PLC0415 -- comes with aiohttp
 
