@@ -20,9 +20,10 @@ from ..config import check_number
 from ..core.deadline import remaining_s, timeout_at
 from ..errors import BulkUpsertError, SegOpsConfigError, SegOpsError, SegOpsInputError, SegOpsTimeoutError
 from ..records.base import is_array
-from .chunks import Chunk, cut
+from .chunks import Chunk, Cutter
+from .claims import Claims
 from .journal import Journal, JournalError
-from .rows import Rows, read_batches
+from .rows import Rows, read_handfuls
 from .send import Sender
 from .tally import Tally
 from .window import Window
@@ -62,11 +63,12 @@ class ChunkStream:
     def __init__(self, call: Caller, rows: Rows, options: Options) -> None:
         self._call = call
         self._options = options
+        self._identity = options.idempotency_key or str(uuid.uuid4())
         self._rows = rows
-        self._reading = self._read()
         self._window = Window(options.concurrency)
         self._in_flight: dict[asyncio.Task[ChunkResult], Chunk] = {}
-        self._skus_in_flight: set[str] = set()
+        self._claims = Claims()
+        self._reading = self._read()
         self._landed: asyncio.Queue[asyncio.Task[ChunkResult]] = asyncio.Queue()
         self._ahead: deque[tuple[Chunk, ChunkResult | None]] = deque()
         self._has_more = True
@@ -166,7 +168,6 @@ class ChunkStream:
 
     async def _open(self) -> Sender:
         options = self._options
-        identity = options.idempotency_key or str(uuid.uuid4())
         if options.journal is not None:
             facts = {name: getattr(options, name) for name in ("chunk_size", "max_bytes")}
             config = self._call.config
@@ -176,10 +177,10 @@ class ChunkStream:
                 )
             except JournalError as error:
                 raise self._stopped(error) from error
-            identity = self._journal.identity
+            self._identity = self._journal.identity
             await self._recognise(self._journal)
         self.tally.open()
-        self._sender = Sender.over(self._call, self._window, identity)
+        self._sender = Sender.over(self._call, self._window)
         return self._sender
 
     async def _recognise(self, journal: Journal) -> None:
@@ -197,30 +198,35 @@ class ChunkStream:
 
     async def _chunk(self) -> Chunk | None:
         """Return the next chunk of the source; what stops a file half way says how far the import came."""
-        clock = asyncio.get_running_loop().time
         left_s = remaining_s(math.inf)
+        try:
+            return await (anext(self._reading, None) if left_s == math.inf else self._chunk_within(left_s))
+        except SegOpsInputError as error:
+            if self.tally.is_empty or not isinstance(self._rows, (str, Path)):
+                raise
+            raise self._stopped(error) from error
+
+    async def _chunk_within(self, left_s: float) -> Chunk | None:
+        clock = asyncio.get_running_loop().time
         ends = clock() + left_s
         try:
-            async with timeout_at(None if left_s == math.inf else ends):
+            async with timeout_at(ends):
                 return await anext(self._reading, None)
         except asyncio.TimeoutError:
             if clock() < ends:  # the caller's own
                 raise
             late = SegOpsTimeoutError(f"The next rows did not come within the {left_s:.3g} s left.")
             raise self._stopped(late) from late
-        except SegOpsInputError as error:
-            if self.tally.is_empty or not isinstance(self._rows, (str, Path)):
-                raise
-            raise self._stopped(error) from error
 
     async def _read(self) -> AsyncGenerator[Chunk, None]:
-        first = 0
-        async with aclosing(read_batches(self._rows, self._options.chunk_size)) as batches:
-            async for batch in batches:
-                for chunk in cut(batch, first, self._options.max_bytes):
+        cutter = Cutter(self._identity, self._options.chunk_size, self._options.max_bytes)
+        async with aclosing(read_handfuls(self._rows, self._options.chunk_size)) as handfuls:
+            async for rows in handfuls:
+                for chunk in cutter.add(rows):
                     yield chunk
-                first += len(batch)
-                del batch  # or its rows would stay while the next ones are read
+                del rows  # or they would stay while the next ones are read
+        for chunk in cutter.close():
+            yield chunk
 
     async def _fill(self, sender: Sender) -> None:
         """Start chunks while the window allows and no chunk in flight shares a sku with the next one."""
@@ -233,13 +239,12 @@ class ChunkStream:
             if known is not None:
                 self._finished.append(known)
                 return
-            if not chunk.skus.isdisjoint(self._skus_in_flight):
+            if not self._claims.add(chunk):
                 self._ahead.appendleft(following)
                 return
             task = asyncio.create_task(self._bring_in(sender, chunk))
             task.add_done_callback(self._landed.put_nowait)
             self._in_flight[task] = chunk
-            self._skus_in_flight |= chunk.skus
 
     async def _following(self) -> tuple[Chunk, ChunkResult | None] | None:
         """Return the next chunk and what the journal has of it; None at the end of the source."""
@@ -263,7 +268,7 @@ class ChunkStream:
 
     def _take_in(self, task: asyncio.Task[ChunkResult]) -> None:
         """Keep what a chunk came to; raise what stops the import."""
-        self._skus_in_flight -= self._in_flight.pop(task).skus
+        self._claims.drop(self._in_flight.pop(task))
         error = task.exception()
         if error is not None:
             raise self._stopped(error) from error

@@ -16,7 +16,7 @@ import sqlite3
 import time
 import uuid
 from contextlib import suppress
-from functools import partial
+from itertools import chain
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -26,7 +26,6 @@ from ..errors import SegOpsInputError
 from ..records.bulk import ChunkResult, FailedRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import TypeAlias
 
     from .chunks import Chunk
@@ -45,6 +44,10 @@ SCHEMA = (
 
 BUSY_S = 0.5
 """How long a journal may be held by somebody else before it counts as in use."""
+
+PLACES = "(?, ?, ?, ?, ?, ?, ?, ?)"
+MOST_TOGETHER = 100
+"""Rows written with one statement; SQLite allows a limited number of parameters in one, 999 in older ones."""
 
 OWNER = "owner"
 """The fact that tells one API key from another without telling the key."""
@@ -84,8 +87,8 @@ class Journal:
         if chunk.first not in self._known:
             return None
         self._known.discard(chunk.first)
-        rows, key, created, updated, stored, skipped, failed = await self._ask(partial(_find, first=chunk.first))
-        if (rows, key) != (chunk.rows, chunk.key(self.identity)):
+        rows, key, created, updated, stored, skipped, failed = await self._ask(chunk.first)
+        if (rows, key) != (chunk.rows, chunk.key):
             raise SegOpsInputError(
                 f"The journal is of other rows: from row {chunk.first} on they differ from those it has as stored. "
                 "Give the source it was begun with, or another journal."
@@ -116,10 +119,9 @@ class Journal:
 
     async def record(self, chunk: Chunk, result: ChunkResult) -> None:
         """Write that a chunk is finished; it is on disk when this returns. Raises JournalError."""
-        failed = json.dumps([(row.index, row.sku, row.reason) for row in result.failed])
-        key = chunk.key(self.identity)
+        failed = json.dumps([(row.index, row.sku, row.reason) for row in result.failed]) if result.failed else "[]"
         figures = (result.created, result.updated, result.stored, result.skipped)
-        await self._ask(partial(_insert, row=(chunk.first, chunk.rows, key, *figures, failed)))
+        await self._ask((chunk.first, chunk.rows, chunk.key, *figures, failed))
 
     async def close(self) -> None:
         """Close the file, after what is being written, even where the caller is being cancelled."""
@@ -127,73 +129,78 @@ class Journal:
 
     def abandon(self) -> None:
         """Close the file as soon as may be, without waiting."""
-        self._errands.put(Errand(None, None, None))
+        self._errands.put(Errand(None, None))
 
-    async def _ask(self, work: Work | None) -> Any:
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Any] = loop.create_future()
-        self._errands.put(Errand(work, loop, answer))
+    async def _ask(self, work: Row | int | None) -> Any:
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._errands.put(Errand(work, answer))
         return await answer
 
 
-Work: TypeAlias = "Callable[[sqlite3.Connection], Any]"
+Row: TypeAlias = "tuple[int, int, str, int, int, int, int, str]"
+"""A finished chunk, in the order of the table's columns."""
 
 
 class Errand(NamedTuple):
     """What the journal's thread is asked to do, and where its answer goes."""
 
-    work: Work | None
-    """None closes the file."""
-    loop: asyncio.AbstractEventLoop | None
+    work: Row | int | None
+    """A row to write, the place of one to find, or None to close the file."""
     answer: asyncio.Future[Any] | None
-
-    def settle(self, result: Any) -> None:
-        """Give the answer; an asker who was cancelled, or whose loop is gone, takes none."""
-        if self.loop is not None and self.answer is not None:
-            with suppress(RuntimeError):
-                self.loop.call_soon_threadsafe(_give, self.answer, result)
-
-
-def _give(answer: asyncio.Future[Any], result: Any) -> None:
-    if answer.done():
-        return
-    if isinstance(result, Exception):
-        answer.set_exception(result)
-    else:
-        answer.set_result(result)
 
 
 def _serve(connection: sqlite3.Connection, errands: SimpleQueue[Errand]) -> None:
-    """Do errands until one closes the file, all that wait together in one commit; what fails once stays so."""
+    """Do errands until one closes the file, those that wait together at once; what fails once stays so."""
     failure: JournalError | None = None
-    while True:
-        waiting = [errands.get(), *(errands.get_nowait() for _ in range(errands.qsize()))]
-        works = [errand.work for errand in waiting if errand.work is not None]
+    is_open = True
+    while is_open:
+        waiting = [errands.get(), *(errands.get_nowait() for _ in range(min(errands.qsize(), MOST_TOGETHER - 1)))]
+        works = [errand.work for errand in waiting]
         results: list[Any] = []
         try:
             if failure is None:
-                with connection:
-                    results = [work(connection) for work in works]
+                results = _do(connection, works)
         except Exception as error:  # noqa: BLE001 -- whoever waits must hear of it; a silent end of this thread is a hang
             failure = JournalError(f"The journal could not be written: {error}.")
             failure.__cause__ = error
-        if len(works) < len(waiting):
+        if None in works:
+            is_open = False
             with suppress(sqlite3.Error):  # on a disk that fails; who waits for the end must not wait for ever
                 connection.close()
-        answers = iter(results)
-        for errand in waiting:
-            errand.settle(None if errand.work is None else failure or next(answers))
-        if len(works) < len(waiting):
-            return
+        if failure is not None:
+            results = [None if work is None else failure for work in works]
+        _answer([(errand.answer, result) for errand, result in zip(waiting, results, strict=True) if errand.answer])
+
+
+def _do(connection: sqlite3.Connection, works: list[Row | int | None]) -> list[Any]:
+    """Write all rows with one statement, which is one commit, and find what is asked for."""
+    rows = [work for work in works if isinstance(work, tuple)]
+    if rows:
+        places = ", ".join([PLACES] * len(rows))
+        connection.execute(f"INSERT OR REPLACE INTO chunks VALUES {places}", list(chain.from_iterable(rows)))  # noqa: S608
+    return [_find(connection, work) if isinstance(work, int) else None for work in works]
+
+
+def _answer(answers: list[tuple[asyncio.Future[Any], Any]]) -> None:
+    """Give answers to where they are awaited: an asker who was cancelled, or whose loop is gone, takes none."""
+    if answers:
+        with suppress(RuntimeError):
+            answers[0][0].get_loop().call_soon_threadsafe(_give, answers)
+
+
+def _give(answers: list[tuple[asyncio.Future[Any], Any]]) -> None:
+    for answer, result in answers:
+        if answer.done():
+            continue
+        if isinstance(result, Exception):
+            answer.set_exception(result)
+        else:
+            answer.set_result(result)
 
 
 def _close_unused(opening: asyncio.Future[tuple[sqlite3.Connection, str, set[int]]]) -> None:
     if not opening.cancelled() and opening.exception() is None:
         opening.result()[0].close()
-
-
-def _insert(connection: sqlite3.Connection, row: tuple[Any, ...]) -> None:
-    connection.execute("INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
 
 def _find(connection: sqlite3.Connection, first: int) -> tuple[Any, ...]:
@@ -218,8 +225,9 @@ def _open(path: Path, facts: dict[str, str], identity: str | None) -> tuple[sqli
 
 
 def _try_to_open(path: Path, facts: dict[str, str], identity: str | None) -> tuple[sqlite3.Connection, str, set[int]]:
-    connection = sqlite3.connect(path.absolute(), timeout=0, check_same_thread=False)
+    connection = sqlite3.connect(path.absolute(), timeout=0, check_same_thread=False, isolation_level=None)
     try:
+        connection.execute("PRAGMA page_size = 1024")  # a commit writes whole pages
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("BEGIN IMMEDIATE")
         with connection:

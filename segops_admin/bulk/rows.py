@@ -1,4 +1,4 @@
-"""What rows may be, read in batches and never faster than they are asked for.
+"""What rows may be, read by the handful and never faster than they are asked for.
 
 A list, any iterable or async iterable of mappings, a pandas or polars frame, an Arrow table or reader, or a path to
 CSV, TSV, JSON Lines or Parquet, plain, `.gz` or `.zst`. A row that cannot be read becomes an `Unreadable`, so that it
@@ -21,7 +21,6 @@ from typing import Any, Protocol, TextIO, cast
 import attrs
 
 from ..errors import SegOpsInputError
-from ..records.base import is_array
 from ..records.wire import parse
 
 
@@ -68,7 +67,7 @@ Rows = (
     | str
     | Path
 )
-"""Whatever `read_batches` reads."""
+"""Whatever `read_handfuls` reads."""
 
 
 PACKINGS = {".gz": "gzip", ".zst": "zstd"}
@@ -81,34 +80,42 @@ class Unreadable:
     reason: str
 
 
-async def read_batches(rows: Rows, size: int) -> AsyncGenerator[list[Any], None]:
-    """Give the rows in lists of `size`; the last one may be shorter. Each list is let go before the next is read."""
+HANDFUL = 100
+"""Rows read, encoded and let go at a time: few enough to die before the garbage collector looks at them."""
+
+
+async def read_handfuls(rows: Rows, chunk_size: int) -> AsyncGenerator[list[Any], None]:
+    """Give the rows a handful at a time, none across the end of a chunk; each is let go before the next is read."""
+    sizes = _sizes(chunk_size)
     if isinstance(rows, AsyncIterable):
-        async for batch in _async_batches(cast("AsyncIterable[Any]", rows), size):
-            yield batch
-            del batch
+        async for handful in _async_handfuls(cast("AsyncIterable[Any]", rows), sizes):
+            yield handful
+            del handful
         return
-    for batch in _batches(rows, size):
-        yield batch
-        del batch
+    iterator = iter(_iterable(rows, chunk_size))
+    while handful := list(itertools.islice(iterator, next(sizes))):
+        yield handful
+        del handful
 
 
-async def _async_batches(rows: AsyncIterable[Any], size: int) -> AsyncIterator[list[Any]]:
-    batch: list[Any] = []
+def _sizes(chunk_size: int) -> Iterator[int]:
+    """Give the sizes of handfuls, chunk after chunk."""
+    while True:
+        for start in range(0, chunk_size, HANDFUL):
+            yield min(HANDFUL, chunk_size - start)
+
+
+async def _async_handfuls(rows: AsyncIterable[Any], sizes: Iterator[int]) -> AsyncIterator[list[Any]]:
+    handful: list[Any] = []
+    size = next(sizes)
     async for row in rows:
-        batch.append(row)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _batches(rows: Any, size: int) -> Iterator[list[Any]]:
-    if is_array(rows):
-        return (rows[start : start + size] for start in range(0, len(rows), size))
-    iterator = iter(_iterable(rows, size))
-    return iter(lambda: list(itertools.islice(iterator, size)), [])
+        handful.append(row)
+        if len(handful) == size:
+            yield handful
+            handful = []
+            size = next(sizes)
+    if handful:
+        yield handful
 
 
 def _iterable(rows: Any, size: int) -> Iterable[Any]:

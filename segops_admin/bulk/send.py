@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from .chunks import Chunk
     from .window import Window
 
+PATH = path("pim", "products", "bulk")
 PATIENCE = 3
 """How many times the client's own retries a chunk is tried; imports outlast a server's restart."""
 
@@ -56,15 +57,14 @@ class Sender:
     """Without retries and quota of its own: every attempt is seen here, and moves the window."""
     pace: Pace
     window: Window
-    identity: str
     policy: RetryPolicy
 
     @classmethod
-    def over(cls, call: Caller, window: Window, identity: str) -> Sender:
+    def over(cls, call: Caller, window: Window) -> Sender:
         """Make a sender whose patience comes from the client's retries."""
         single = attrs.evolve(call, config=attrs.evolve(call.config, max_retries=0), pace=call.pace.without_quota())
         policy = attrs.evolve(call.policy, max_retries=PATIENCE * call.config.max_retries)
-        return cls(single, call.pace, window, identity, policy)
+        return cls(single, call.pace, window, policy)
 
     async def store(self, chunk: Chunk, own_key: str | None = None) -> ChunkResult:
         """Bring a chunk's rows in and return what became of them. own_key: the caller's, for a chunk that is all."""
@@ -74,7 +74,7 @@ class Sender:
         unsent = [chunk] if chunk.places else []
         while unsent:
             part = unsent.pop()
-            key = own_key if own_key is not None and part is chunk else part.key(self.identity)
+            key = own_key if own_key is not None and part is chunk else part.key
             unsent += reversed(await self._try(part, key, result))
         result.failed.sort(key=lambda row: row.index)
         result.duration_s = clock() - started
@@ -99,13 +99,12 @@ class Sender:
         return []
 
     async def _send(self, chunk: Chunk, key: str, result: ChunkResult) -> JSON:
-        request = Request(
-            "POST", path("pim", "products", "bulk"), body=chunk.body, idempotency_key=key, repeat=Repeat.HARMLESS
-        )
+        request = Request("POST", PATH, body=chunk.body, idempotency_key=key, repeat=Repeat.HARMLESS)
         clock = asyncio.get_running_loop().time
         delays = self.policy.delays()
         while True:
-            async with self.window.turn():
+            await self.window.enter()
+            try:
                 await self._wait_for_turn(request)
                 started = clock()
                 try:
@@ -116,12 +115,16 @@ class Sender:
                 else:
                     self.window.succeeded(clock(), clock() - started)
                     return _promised(response)
+            finally:
+                self.window.leave()
             await self._pause(objection, next(delays, None))
             result.retries += 1
 
     async def _wait_for_turn(self, request: Request) -> None:
         """Wait for our own quota and the gate, as long as there is time at all: neither is the server's objection."""
         now = asyncio.get_running_loop().time()
+        if self.pace.is_open(now):
+            return
         course = Course(
             request=request, started=now, deadline=now + remaining_s(math.inf), observer=self.call.config.on_event
         )

@@ -8,11 +8,6 @@ sends asks for a turn.
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
 
 NARROWER = 0.5
 FAR_ABOVE = 4.0
@@ -39,18 +34,17 @@ class Window:
         """Chunks that may be in flight now."""
         return int(self._size)
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncGenerator[None, None]:
+    async def enter(self) -> None:
         """Wait for a free place and take it, so that repeats do not crowd a server that has just objected."""
         while self._taken >= self.size:
             self._freed.clear()
             await self._freed.wait()
         self._taken += 1
-        try:
-            yield
-        finally:
-            self._taken -= 1
-            self._freed.set()
+
+    def leave(self) -> None:
+        """Free the place again."""
+        self._taken -= 1
+        self._freed.set()
 
     def succeeded(self, now: float, took_s: float) -> None:
         """Take note of a chunk that was acknowledged."""

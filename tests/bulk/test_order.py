@@ -1,5 +1,6 @@
 """A sku that occurs more than once ends with its last row's values, whatever the concurrency."""
 
+import asyncio
 import json
 import random
 
@@ -72,6 +73,43 @@ async def test_slow_chunk_holds_up_only_those_that_share_its_sku(at_raw, raw):
 
     assert told[-1] == 0
     assert sorted(told) == list(range(0, 100, 10))
+
+
+@pytest.mark.parametrize("shared", ["S00000", "S00004", "S00009"])
+@pytest.mark.parametrize("between", [0, 2, 3], ids=lambda chunks: f"{chunks} chunks between")
+async def test_chunk_that_shares_a_sku_waits_however_the_source_is_ordered(at_raw, raw, shared, between):
+    """The slow first chunk is followed by chunks in ascending order, then by one that falls back, or by it at once."""
+    is_answered, was_answered = asyncio.Event(), []
+
+    def answer(request):
+        if b'"row 1"' in request.body:
+            asyncio.get_running_loop().call_later(0.05, is_answered.set)
+            return [is_answered, took(request)]
+        if b'"again"' in request.body:
+            was_answered.append(is_answered.is_set())
+        return took(request)
+
+    raw.script(answer)
+    last = [{"sku": shared, "name": "again"}, *rows(9, start=100)]
+    await at_raw().products.bulk_upsert([*rows(10 * (1 + between)), *last], chunk_size=10, concurrency=4)
+
+    assert was_answered == [True]
+
+
+async def test_last_row_wins_however_far_apart_in_a_chunk(at_raw, raw):
+    """Rows are encoded by the handful; what one of them brings to light concerns the whole chunk."""
+    raw.script(took)
+    many = rows(250)
+    many[240] = {"sku": "S00003", "name": "last"}
+    many[150] = {"sku": 7, "name": "an integer"}
+    many[120] = {"name": "no sku"}
+    many[220] = {"sku": "S00220", "name": {1, 2}}
+    result = await at_raw().products.bulk_upsert([*many, *rows(250, start=250)], chunk_size=250, concurrency=1)
+
+    assert [(row.index, row.sku) for row in result.failed] == [(120, None), (220, "S00220")]
+    assert figures(result) == (497, 1, 2)
+    expected = [row for at, row in enumerate(many) if at not in (3, 120, 220)]
+    assert [request.json()["products"] for request in raw.requests] == [expected, rows(250, start=250)]
 
 
 SAME = [("A ", "A"), ("A", "\tA"), (7, "7"), ("7 ", 7), ("A B ", "A B")]
