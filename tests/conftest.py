@@ -3,6 +3,7 @@
 import importlib
 import itertools
 import pathlib
+import signal
 
 import faces
 import pytest
@@ -17,6 +18,8 @@ NOT_RUN = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config):
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a run in a shell's background, and in all it starts
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for key in (PARTIAL, JOURNEYS, NOT_RUN):
         config.stash[key] = []
 

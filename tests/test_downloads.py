@@ -19,6 +19,7 @@ EXPORT = SegmentExport(id=1, status="complete", download_url="/files/1")
 
 FULL_DISK = """
 import asyncio, resource, sys
+sys.dont_write_bytecode = True  # what is cut short there would be left to all later runs
 from segops_admin import AsyncSegOpsAdmin, SegOpsAdmin, SegOpsInputError
 from segops_admin.records.segments import SegmentExport
 

@@ -260,6 +260,7 @@ async def test_journal_that_was_begun_but_not_written_is_begun_again(segops, jou
 
 FULL_DISK = """
 import resource, sys
+sys.dont_write_bytecode = True  # what is cut short there would be left to all later runs
 from segops_admin import BulkUpsertError, SegOpsAdmin
 limit = int(sys.argv[2])
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
