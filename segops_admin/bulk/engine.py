@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from ..records.bulk import BulkUpsertResult, ChunkResult
 
 
+SLICE_S = 0.01
+"""How long rows are read in one go while chunks may start; one chunk is read whole."""
+
+
 @attrs.frozen(kw_only=True)
 class Options:
     """How to import."""
@@ -230,6 +234,8 @@ class ChunkStream:
 
     async def _fill(self, sender: Sender) -> None:
         """Start chunks while the window allows and no chunk in flight shares a sku with the next one."""
+        clock = asyncio.get_running_loop().time
+        ends = clock() + SLICE_S
         while self._has_more and len(self._in_flight) < self._window.size and not self._finished:
             following = await self._following()
             if following is None:
@@ -245,6 +251,9 @@ class ChunkStream:
             task = asyncio.create_task(self._bring_in(sender, chunk))
             task.add_done_callback(self._landed.put_nowait)
             self._in_flight[task] = chunk
+            if clock() > ends:  # let others have the loop, and what is read leave, before more is read
+                await asyncio.sleep(0)
+                ends = clock() + SLICE_S
 
     async def _following(self) -> tuple[Chunk, ChunkResult | None] | None:
         """Return the next chunk and what the journal has of it; None at the end of the source."""

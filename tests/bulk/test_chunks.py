@@ -1,5 +1,7 @@
 """How rows become requests: by count, by bytes, in their order, and only as fast as they are sent."""
 
+import time
+
 import pytest
 from bulk.kit import BULK, figures, rows, sent, took
 from rawserver import reply
@@ -81,6 +83,22 @@ async def test_rows_are_read_only_as_fast_as_they_are_sent(at_raw, raw):
     assert result.stored == read == 2000
     assert max(leads) <= (4 + 1) * 20
     assert raw.most_in_flight <= 4
+
+
+async def test_first_chunk_leaves_while_a_slow_source_is_still_read(at_raw, raw):
+    """Not only once all chunks that may be in flight have been read."""
+    arrived = []
+
+    def slow_rows():
+        for number in range(24):
+            time.sleep(0.012)  # as one that reads from a disk does, the loop with it
+            arrived.append(len(raw.requests))
+            yield from rows(10, start=10 * number)
+
+    raw.script(took)
+    await at_raw().products.bulk_upsert(slow_rows(), chunk_size=10, concurrency=24)
+
+    assert arrived[-1] > 0
 
 
 async def test_stream_reads_no_further_than_its_reader(at_raw, raw):
