@@ -234,6 +234,7 @@ def _try_to_open(path: Path, facts: dict[str, str], identity: str | None) -> tup
             identity = _identity(connection, path, facts, identity)
         connection.execute("PRAGMA journal_mode = WAL")  # after the look at whose file it is: this changes it
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA wal_autocheckpoint = 50")  # a log written over is synced sooner than one that grows
         known = {first for (first,) in connection.execute("SELECT first FROM chunks")}
     except BaseException:
         connection.close()
