@@ -37,11 +37,12 @@ class Tally:
         """Add a finished chunk."""
         for name in ("created", "updated", "stored", "skipped", "rows", "retries"):
             self._figures[name] += getattr(chunk, name)
-        self._figures["failed_count"] += len(chunk.failed)
         self._chunks += 1
         self._resumed_rows += chunk.stored if chunk.resumed else 0
-        self._failed.extend(chunk.failed[: KEPT_FAILURES - len(self._failed)])
-        self._write(chunk.failed)
+        if chunk.failed:
+            self._figures["failed_count"] += len(chunk.failed)
+            self._failed.extend(chunk.failed[: KEPT_FAILURES - len(self._failed)])
+            self._write(chunk.failed)
 
     @property
     def is_empty(self) -> bool:

@@ -184,7 +184,7 @@ class Caller:
 
     def _without_key(self, headers: Mapping[str, str]) -> Mapping[str, str]:
         """Mask our key where a server quotes it, as some do when they refuse it."""
-        if not self._key_bytes or not any(self.config.api_key in value for value in headers.values()):
+        if not self._key_bytes or self.config.api_key not in "\n".join(headers.values()):
             return headers
         return LowerCaseHeaders({name: value.replace(self.config.api_key, MASK) for name, value in headers.items()})
 
