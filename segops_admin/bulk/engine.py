@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from ..records.bulk import BulkUpsertResult, ChunkResult
 
 
-SLICE_S = 0.01
-"""How long rows are read in one go while chunks may start; one chunk is read whole."""
+SLICE_S = 0.002
+"""How long a chunk that is ready may be held up by reading others; one chunk is read whole."""
 
 
 @attrs.frozen(kw_only=True)
@@ -75,7 +75,13 @@ class ChunkStream:
         self._reading = self._read()
         self._landed: asyncio.Queue[asyncio.Task[ChunkResult]] = asyncio.Queue()
         self._ahead: deque[tuple[Chunk, ChunkResult | None]] = deque()
+        self._trouble: Exception | None = None
+        """What reading ahead met."""
         self._has_more = True
+        self._leaving_since: float | None = None
+        """Loop time at which a chunk was started that has not had its first turn."""
+        self._read_s = 0.0
+        """How long reading the last chunk took."""
         self._finished: deque[ChunkResult] = deque()
         self._journal: Journal | None = None
         self._sender: Sender | None = None
@@ -167,6 +173,8 @@ class ChunkStream:
                 break
             if not self._in_flight:
                 return None
+            if self._landed.empty() and self._has_time:
+                await self._read_ahead()
             self._take_in(await self._landed.get())
         return self._finished.popleft()
 
@@ -235,7 +243,6 @@ class ChunkStream:
     async def _fill(self, sender: Sender) -> None:
         """Start chunks while the window allows and no chunk in flight shares a sku with the next one."""
         clock = asyncio.get_running_loop().time
-        ends = clock() + SLICE_S
         while self._has_more and len(self._in_flight) < self._window.size and not self._finished:
             following = await self._following()
             if following is None:
@@ -251,15 +258,45 @@ class ChunkStream:
             task = asyncio.create_task(self._bring_in(sender, chunk))
             task.add_done_callback(self._landed.put_nowait)
             self._in_flight[task] = chunk
-            if clock() > ends:  # let others have the loop, and what is read leave, before more is read
-                await asyncio.sleep(0)
-                ends = clock() + SLICE_S
+            self._leaving_since = self._leaving_since or clock()
+
+    @property
+    def _has_time(self) -> bool:
+        """Whether a chunk can be read while others are on their way, as round trips are long against reading."""
+        return self._window.usual_s > self._read_s * len(self._in_flight)
+
+    async def _let_leave(self) -> None:
+        """Give the chunks just started their first turn, in which they are sent."""
+        if self._leaving_since is not None:
+            self._leaving_since = None
+            await asyncio.sleep(0)
+
+    async def _read_ahead(self) -> None:
+        """Have the next chunk ready for when one lands; an error is told in its turn, after what is on its way."""
+        if self._ahead or not self._has_more:
+            return
+        try:
+            following = await self._following()
+        except Exception as error:  # noqa: BLE001 -- raised as it is by the next look
+            self._trouble = error
+            return
+        if following is None:
+            self._has_more = False
+        else:
+            self._ahead.append(following)
 
     async def _following(self) -> tuple[Chunk, ChunkResult | None] | None:
         """Return the next chunk and what the journal has of it; None at the end of the source."""
         if self._ahead:
             return self._ahead.popleft()
+        if self._trouble is not None:
+            raise self._trouble
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        if self._has_time or started - (self._leaving_since or started) > SLICE_S:
+            await self._let_leave()
         chunk = await self._chunk()
+        self._read_s = clock() - started
         if self._journal is None:
             return None if chunk is None else (chunk, None)
         if chunk is None:

@@ -24,7 +24,8 @@ class Window:
     def __init__(self, most: int) -> None:
         self._most = float(most)
         self._size = self._most
-        self._usual_s = float("inf")
+        self.usual_s = float("inf")
+        """What a round trip takes; infinite until one is over."""
         self._calm_until = 0.0
         self._taken = 0
         self._freed = asyncio.Event()
@@ -48,7 +49,7 @@ class Window:
 
     def succeeded(self, now: float, took_s: float) -> None:
         """Take note of a chunk that was acknowledged."""
-        usual_s, self._usual_s = self._usual_s, min(took_s, self._usual_s + ADAPTS * (took_s - self._usual_s))
+        usual_s, self.usual_s = self.usual_s, min(took_s, self.usual_s + ADAPTS * (took_s - self.usual_s))
         if took_s > max(FAR_ABOVE * usual_s, usual_s + FAR_ABOVE_S):
             self.narrow(now, took_s)
             return

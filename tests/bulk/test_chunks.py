@@ -1,5 +1,6 @@
 """How rows become requests: by count, by bytes, in their order, and only as fast as they are sent."""
 
+import asyncio
 import time
 
 import pytest
@@ -99,6 +100,22 @@ async def test_first_chunk_leaves_while_a_slow_source_is_still_read(at_raw, raw)
     await at_raw().products.bulk_upsert(slow_rows(), chunk_size=10, concurrency=24)
 
     assert arrived[-1] > 0
+
+
+async def test_next_chunk_is_read_while_one_is_on_its_way(at_raw, raw):
+    """So that it leaves when there is room; here the server answers only once it has been read."""
+    is_read, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def source():
+        yield from rows(15)
+        loop.call_soon_threadsafe(is_read.set)
+        yield from rows(5, start=15)
+
+    raw.script(lambda request: [is_read, took(request)])
+    segops = at_raw(timeout=5, max_retries=0)
+    result = await segops.products.bulk_upsert(source(), chunk_size=10, concurrency=1)
+
+    assert (result.stored, raw.most_in_flight) == (20, 1)
 
 
 async def test_stream_reads_no_further_than_its_reader(at_raw, raw):
