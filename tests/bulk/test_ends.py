@@ -177,7 +177,8 @@ class Importer:
         self._command = [sys.executable, "-c", IMPORTER, str(CATALOGUE), str(count), str(journal)]
         self.repeated = []
         """Per kill: how many chunks that had been on their way before it were sent again after it."""
-        self._sent_before = {}
+        self.life_s = 0.0
+        """How long the run that was left alone took from its first chunk on."""
 
     def run(self, kill_after_s=None):
         """Run until the end, or kill it so many seconds after the first chunk it brought in; return what it printed."""
@@ -185,8 +186,10 @@ class Importer:
         process = subprocess.Popen(self._command, stdout=subprocess.PIPE, cwd=processes.ROOT, env=self._environment())
         with process:
             first = process.stdout.read(1)
+            started = time.perf_counter()
             if kill_after_s is None:
                 output = (first + process.stdout.read()).decode()
+                self.life_s = time.perf_counter() - started
             else:
                 time.sleep(kill_after_s)
                 process.kill()
@@ -213,9 +216,9 @@ def import_with_kills(folder, kills, count, seed):
     """Kill an import at random moments of its life, resume it each time, and hold what is stored to the catalogue."""
     dice = random.Random(seed)
     with faulty_emulator(seed) as emulator:
-        started = time.perf_counter()
-        Importer(emulator, count, folder / "undisturbed.journal").run()
-        life_s = time.perf_counter() - started
+        undisturbed = Importer(emulator, count, folder / "undisturbed.journal")
+        undisturbed.run()
+        life_s = undisturbed.life_s
     with faulty_emulator(seed) as emulator:
         importer = Importer(emulator, count, folder / "import.journal")
         codes = [importer.run(kill_after_s=dice.uniform(0, life_s / (kills + 1)))[0] for _ in range(kills)]
