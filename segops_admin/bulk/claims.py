@@ -41,9 +41,9 @@ class Claims:
             self._all.difference_update(skus)
 
     def _look_up(self, skus: list[str]) -> bool:
-        claimed = set().union(*self._of.values()) if self._all is None else self._all
+        claimed = set[str]().union(*self._of.values()) if self._all is None else self._all
         expected = len(claimed) + len(skus)
         claimed.update(skus)
         is_free = len(claimed) == expected
-        self._all = claimed if is_free else set().union(*self._of.values())
+        self._all = claimed if is_free else set[str]().union(*self._of.values())
         return is_free

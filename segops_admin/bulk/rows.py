@@ -12,7 +12,16 @@ import gzip
 import itertools
 import math
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
@@ -57,6 +66,14 @@ class ArrowReader(Protocol):
         ...
 
 
+class FetchedRows(Protocol):
+    """Rows that are read elsewhere."""
+
+    async def take_rows(self, count: int) -> list[Any]:
+        """Return the next rows, at most so many; fewer at the end."""
+        ...
+
+
 Rows = (
     Iterable[Mapping[str, Any]]
     | AsyncIterable[Mapping[str, Any]]
@@ -86,36 +103,40 @@ HANDFUL = 100
 
 async def read_handfuls(rows: Rows, chunk_size: int) -> AsyncGenerator[list[Any], None]:
     """Give the rows a handful at a time, none across the end of a chunk; each is let go before the next is read."""
-    sizes = _sizes(chunk_size)
-    if isinstance(rows, AsyncIterable):
-        async for handful in _async_handfuls(cast("AsyncIterable[Any]", rows), sizes):
+    take = _taker(rows, chunk_size)
+    room, has_more = chunk_size, True
+    while has_more:
+        count = min(HANDFUL, room)
+        handful = await take(count)
+        has_more = len(handful) == count  # a source that has ended is not asked again
+        room = room - count or chunk_size
+        if handful:
             yield handful
-            del handful
-        return
-    iterator = iter(_iterable(rows, chunk_size))
-    while handful := list(itertools.islice(iterator, next(sizes))):
-        yield handful
         del handful
 
 
-def _sizes(chunk_size: int) -> Iterator[int]:
-    """Give the sizes of handfuls, chunk after chunk."""
-    while True:
-        for start in range(0, chunk_size, HANDFUL):
-            yield min(HANDFUL, chunk_size - start)
+def _taker(rows: Any, chunk_size: int) -> Callable[[int], Awaitable[list[Any]]]:
+    """Return what takes the next rows, so many or, at the end, fewer."""
+    if hasattr(rows, "take_rows"):
+        return cast("FetchedRows", rows).take_rows
+    if isinstance(rows, AsyncIterable):
+        following: AsyncIterator[Any] = aiter(rows)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
 
+        async def take_awaited(count: int) -> list[Any]:
+            taken: list[Any] = []
+            async for row in following:
+                taken.append(row)
+                if len(taken) == count:
+                    break
+            return taken
 
-async def _async_handfuls(rows: AsyncIterable[Any], sizes: Iterator[int]) -> AsyncIterator[list[Any]]:
-    handful: list[Any] = []
-    size = next(sizes)
-    async for row in rows:
-        handful.append(row)
-        if len(handful) == size:
-            yield handful
-            handful = []
-            size = next(sizes)
-    if handful:
-        yield handful
+        return take_awaited
+    iterator = iter(_iterable(rows, chunk_size))
+
+    async def take(count: int) -> list[Any]:
+        return list(itertools.islice(iterator, count))
+
+    return take
 
 
 def _iterable(rows: Any, size: int) -> Iterable[Any]:

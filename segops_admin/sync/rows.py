@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections import deque
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,28 +25,26 @@ T = TypeVar("T")
 
 
 class RowsHere:
-    """An async iterator over rows that another thread fetches."""
+    """Rows that another thread fetches, many at a time."""
 
     def __init__(self, rows: Iterable[Any], at_a_time: int) -> None:
         self._rows = rows
         self._at_a_time = at_a_time
         self._iterator: Iterator[Any] | None = None
-        self._batch: deque[Any] = deque()
+        self._batch: Iterator[Any] = iter(())
         self.errands: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         """What the thread that waits should do meanwhile; None when its wait is over."""
 
-    def __aiter__(self) -> RowsHere:
-        return self
-
-    async def __anext__(self) -> Any:
-        if not self._batch:
-            loop = asyncio.get_running_loop()
-            answer: asyncio.Future[list[Any]] = loop.create_future()
-            self.errands.put(lambda: self._fetch(loop, answer))
-            self._batch.extend(await answer)
-        if not self._batch:
-            raise StopAsyncIteration
-        return self._batch.popleft()
+    async def take_rows(self, count: int) -> list[Any]:
+        """Return the next rows, fewer at the end: what is fetched at a time is a chunk, and is taken in full."""
+        taken = list(itertools.islice(self._batch, count))
+        if taken:
+            return taken
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[list[Any]] = loop.create_future()
+        self.errands.put(lambda: self._fetch(loop, answer))
+        self._batch = iter(await answer)
+        return list(itertools.islice(self._batch, count))
 
     def _fetch(self, loop: asyncio.AbstractEventLoop, answer: asyncio.Future[list[Any]]) -> None:
         """Take the next batch, in the thread of the blocking call; its exception goes the way of the answer."""
