@@ -10,6 +10,7 @@ import asyncio
 import math
 import uuid
 from collections import deque
+from collections.abc import AsyncIterable
 from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,6 +62,10 @@ class Options:
             check_number(name, getattr(self, name), least=1)
 
 
+class _LateError(Exception):
+    """The rows did not come in time."""
+
+
 class ChunkStream:
     """An import under way, chunk by chunk with `async for`; `aclose()` stops it, and what was acknowledged stays so."""
 
@@ -75,8 +80,9 @@ class ChunkStream:
         self._reading = self._read()
         self._landed: asyncio.Queue[asyncio.Task[ChunkResult]] = asyncio.Queue()
         self._ahead: deque[tuple[Chunk, ChunkResult | None]] = deque()
-        self._trouble: Exception | None = None
-        """What reading ahead met."""
+        self._ready: list[Chunk | Exception | None] = []
+        """What was read ahead, one at most."""
+        self._is_read_at_once = not isinstance(rows, AsyncIterable) and not hasattr(rows, "take_rows")
         self._has_more = True
         self._leaving_since: float | None = None
         """Loop time at which a chunk was started that has not had its first turn."""
@@ -202,7 +208,7 @@ class ChunkStream:
         """
         is_known = not journal.has_more
         while not is_known and (chunk := await self._chunk()) is not None:
-            known = await journal.find(chunk)
+            known = await self._found(journal, chunk)
             self._ahead.append((chunk, known))
             is_known = known is not None
         if not is_known:
@@ -210,13 +216,29 @@ class ChunkStream:
 
     async def _chunk(self) -> Chunk | None:
         """Return the next chunk of the source; what stops a file half way says how far the import came."""
+        outcome = self._ready.pop() if self._ready else await self._look()
+        if isinstance(outcome, _LateError):
+            late = SegOpsTimeoutError(str(outcome))
+            raise self._stopped(late) from late
+        if isinstance(outcome, SegOpsInputError) and isinstance(self._rows, (str, Path)) and not self.tally.is_empty:
+            raise self._stopped(outcome) from outcome
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def _look(self) -> Chunk | Exception | None:
+        """Read the next chunk. What comes in its place is returned, as its turn may be later."""
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        if self._has_time or started - (self._leaving_since or started) > SLICE_S:
+            await self._let_leave()
         left_s = remaining_s(math.inf)
         try:
-            return await (anext(self._reading, None) if left_s == math.inf else self._chunk_within(left_s))
-        except SegOpsInputError as error:
-            if self.tally.is_empty or not isinstance(self._rows, (str, Path)):
-                raise
-            raise self._stopped(error) from error
+            chunk = await (anext(self._reading, None) if left_s == math.inf else self._chunk_within(left_s))
+        except Exception as error:  # noqa: BLE001 -- raised as it is when its turn comes
+            return error
+        self._read_s = clock() - started
+        return chunk
 
     async def _chunk_within(self, left_s: float) -> Chunk | None:
         clock = asyncio.get_running_loop().time
@@ -224,11 +246,10 @@ class ChunkStream:
         try:
             async with timeout_at(ends):
                 return await anext(self._reading, None)
-        except asyncio.TimeoutError:
+        except asyncio.TimeoutError as error:
             if clock() < ends:  # the caller's own
                 raise
-            late = SegOpsTimeoutError(f"The next rows did not come within the {left_s:.3g} s left.")
-            raise self._stopped(late) from late
+            raise _LateError(f"The next rows did not come within the {left_s:.3g} s left.") from error
 
     async def _read(self) -> AsyncGenerator[Chunk, None]:
         cutter = Cutter(self._identity, self._options.chunk_size, self._options.max_bytes)
@@ -272,37 +293,27 @@ class ChunkStream:
             await asyncio.sleep(0)
 
     async def _read_ahead(self) -> None:
-        """Have the next chunk ready for when one lands; an error is told in its turn, after what is on its way."""
-        if self._ahead or not self._has_more:
-            return
-        try:
-            following = await self._following()
-        except Exception as error:  # noqa: BLE001 -- raised as it is by the next look
-            self._trouble = error
-            return
-        if following is None:
-            self._has_more = False
-        else:
-            self._ahead.append(following)
+        """Have the next chunk ready for when one lands; not of a source that is awaited, which may rest for long."""
+        if self._is_read_at_once and self._has_more and not self._ready and not self._ahead:
+            self._ready.append(await self._look())
 
     async def _following(self) -> tuple[Chunk, ChunkResult | None] | None:
         """Return the next chunk and what the journal has of it; None at the end of the source."""
         if self._ahead:
             return self._ahead.popleft()
-        if self._trouble is not None:
-            raise self._trouble
-        clock = asyncio.get_running_loop().time
-        started = clock()
-        if self._has_time or started - (self._leaving_since or started) > SLICE_S:
-            await self._let_leave()
         chunk = await self._chunk()
-        self._read_s = clock() - started
         if self._journal is None:
             return None if chunk is None else (chunk, None)
         if chunk is None:
             self._journal.check_all_found()
             return None
-        return chunk, await self._journal.find(chunk)
+        return chunk, await self._found(self._journal, chunk)
+
+    async def _found(self, journal: Journal, chunk: Chunk) -> ChunkResult | None:
+        try:
+            return await journal.find(chunk)
+        except JournalError as error:
+            raise self._stopped(error) from error
 
     async def _bring_in(self, sender: Sender, chunk: Chunk) -> ChunkResult:
         is_all = is_array(self._rows) and chunk.first == 0 and chunk.rows == len(self._rows)

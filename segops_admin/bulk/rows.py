@@ -22,6 +22,7 @@ from collections.abc import (
     Iterator,
     Mapping,
 )
+from contextlib import suppress
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
@@ -124,14 +125,13 @@ def _taker(rows: Any, chunk_size: int) -> Callable[[int], Awaitable[list[Any]]]:
 
         async def take_awaited(count: int) -> list[Any]:
             taken: list[Any] = []
-            async for row in following:
-                taken.append(row)
-                if len(taken) == count:
-                    break
+            with suppress(StopAsyncIteration):
+                while len(taken) < count:
+                    taken.append(await following.__anext__())
             return taken
 
         return take_awaited
-    iterator = iter(_iterable(rows, chunk_size))
+    iterator = itertools.chain(_iterable(rows, chunk_size))  # islice() would begin anew what begins anew at iter()
 
     async def take(count: int) -> list[Any]:
         return list(itertools.islice(iterator, count))

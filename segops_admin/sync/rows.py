@@ -50,7 +50,7 @@ class RowsHere:
         """Take the next batch, in the thread of the blocking call; its exception goes the way of the answer."""
         try:
             if self._iterator is None:
-                self._iterator = iter(self._rows)
+                self._iterator = itertools.chain(self._rows)  # asks for an iterator once
             batch = list(itertools.islice(self._iterator, self._at_a_time))
         except Exception as error:  # noqa: BLE001 -- the caller's own, whatever it is, comes out of the call unchanged
             loop.call_soon_threadsafe(_give, answer, None, error)

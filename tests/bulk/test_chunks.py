@@ -7,7 +7,7 @@ import pytest
 from bulk.kit import BULK, figures, rows, sent, took
 from rawserver import reply
 
-from segops_admin import SegOpsConfigError, SegOpsInputError
+from segops_admin import AsyncSegOpsAdmin, SegOpsConfigError, SegOpsInputError
 
 
 async def test_chunks_hold_at_most_so_many_rows(at_raw, raw):
@@ -102,20 +102,39 @@ async def test_first_chunk_leaves_while_a_slow_source_is_still_read(at_raw, raw)
     assert arrived[-1] > 0
 
 
-async def test_next_chunk_is_read_while_one_is_on_its_way(at_raw, raw):
+async def test_next_chunk_is_read_while_one_is_on_its_way(raw):
     """So that it leaves when there is room; here the server answers only once it has been read."""
-    is_read, loop = asyncio.Event(), asyncio.get_running_loop()
+    is_read = asyncio.Event()
 
     def source():
         yield from rows(15)
-        loop.call_soon_threadsafe(is_read.set)
+        is_read.set()
         yield from rows(5, start=15)
 
     raw.script(lambda request: [is_read, took(request)])
-    segops = at_raw(timeout=5, max_retries=0)
-    result = await segops.products.bulk_upsert(source(), chunk_size=10, concurrency=1)
+    async with AsyncSegOpsAdmin("sk_test_raw", base_url=raw.url, timeout=5, max_retries=0) as segops:
+        result = await segops.products.bulk_upsert(source(), chunk_size=10, concurrency=1)
 
     assert (result.stored, raw.most_in_flight) == (20, 1)
+
+
+async def test_chunk_is_told_while_the_source_rests(raw):
+    """A source that is awaited may rest for long: what has landed, or failed, is not held back by it."""
+    raw.script(took)
+    is_told = asyncio.Event()
+
+    async def source():
+        for row in rows(10):
+            yield row
+        await is_told.wait()
+        yield {"sku": "LAST"}
+
+    async with AsyncSegOpsAdmin("sk_test_raw", base_url=raw.url) as segops:
+        told = []
+        async for chunk in segops.products.bulk_upsert_stream(source(), chunk_size=10, concurrency=1):
+            told.append(chunk.rows)
+            is_told.set()
+    assert told == [10, 1]
 
 
 async def test_stream_reads_no_further_than_its_reader(at_raw, raw):

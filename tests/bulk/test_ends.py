@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import gzip
+import json
 import pathlib
 import random
 import signal
@@ -17,7 +18,7 @@ from anyio import to_thread
 from bulk.kit import BULK, rows, took
 from rawserver import HANG, reply
 
-from segops_admin import AsyncSegOpsAdmin, SegOpsAdmin
+from segops_admin import AsyncSegOpsAdmin, BulkUpsertError, SegOpsAdmin, deadline
 from segops_admin.emulator import Emulator
 
 CATALOGUE = pathlib.Path(__file__).parents[3] / "shared" / "data" / "debian-packages.csv.gz"
@@ -78,6 +79,36 @@ async def test_deadline_around_an_import_ends_it(raw):
     async with AsyncSegOpsAdmin("sk_test_raw", base_url=raw.url) as client:
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(client.products.bulk_upsert(rows(10)), 0.2)
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+async def test_deadline_that_passes_while_rows_are_read_ends_the_import(raw, concurrency):
+    """Also where the next chunk is read while others are on their way."""
+
+    def slow_rows():
+        yield from rows(10 * concurrency)
+        time.sleep(0.4)
+        yield from rows(10, start=100)
+
+    raw.script(took)
+    async with AsyncSegOpsAdmin("sk_test_raw", base_url=raw.url) as client:
+        with deadline(0.3), pytest.raises(BulkUpsertError) as caught:
+            await asyncio.wait_for(client.products.bulk_upsert(slow_rows(), chunk_size=10, concurrency=concurrency), 20)
+    assert caught.value.result.stored <= 10 * concurrency
+
+
+async def test_file_that_breaks_off_tells_all_that_is_stored(raw, tmp_path):
+    """What was read before the break has been sent, and is in the figures."""
+    whole = gzip.compress(b"".join(json.dumps(row).encode() + b"\n" for row in rows(3000)))
+    broken = tmp_path / "rows.jsonl.gz"
+    broken.write_bytes(whole[: len(whole) // 2])
+    raw.script(took)
+    async with AsyncSegOpsAdmin("sk_test_raw", base_url=raw.url) as client:
+        for chunk_size in (100, 500):
+            raw.requests.clear()
+            with pytest.raises(BulkUpsertError) as caught:
+                await client.products.bulk_upsert(broken, chunk_size=chunk_size, concurrency=1)
+            assert caught.value.result.stored == chunk_size * len(raw.requests) > 0
 
 
 async def test_closed_stream_cancels_what_is_in_flight_and_frees_the_journal(raw, tmp_path):

@@ -167,6 +167,41 @@ async def test_rows_come_from_any_iterable_of_mappings(segops):
     assert await stored(segops) == {row["sku"]: row["name"] for row in rows(30)}
 
 
+class BeginsAnew:
+    """An iterator that goes back to its first row whenever it is asked for an iterator, as hand-written ones do."""
+
+    def __init__(self, count):
+        self._rows = rows(count)
+        self._at = 0
+
+    def __iter__(self):
+        self._at = 0
+        return self
+
+    __aiter__ = __iter__
+
+    def __next__(self):
+        self._at += 1
+        if self._at > len(self._rows):
+            raise StopIteration
+        return self._rows[self._at - 1]
+
+    async def __anext__(self):
+        self._at += 1
+        if self._at > len(self._rows):
+            raise StopAsyncIteration
+        return self._rows[self._at - 1]
+
+
+@pytest.mark.parametrize("hidden", ["__aiter__", "__iter__"])
+async def test_source_is_asked_for_its_iterator_once(at_raw, raw, hidden):
+    """However many times its rows are asked for."""
+    raw.script(took)
+    kind = type("Rows", (), {name: what for name, what in vars(BeginsAnew).items() if name != hidden})
+    result = await at_raw().products.bulk_upsert(kind(250), chunk_size=120)
+    assert (result.stored, len(raw.requests)) == (250, 3)
+
+
 async def test_values_that_json_can_express_are_written(at_raw, raw):
     """Dates, decimals and UUIDs come out of every database driver."""
     raw.script(took)
