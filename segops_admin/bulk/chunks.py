@@ -1,8 +1,8 @@
 """Rows cut into request bodies: by count, by encoded bytes, each row encoded once in the common case.
 
-A batch is encoded whole; only when that body is too large, or a row in it has no JSON form, is it taken apart row by
-row. Inside a chunk the last row of a sku wins. The cut depends on nothing but the rows and the limits, so that an
-import that is taken up again makes the same chunks.
+Rows are encoded by the handful and put together; only when that body is too large, or a row in it needs a closer look,
+is the chunk taken apart row by row. Inside a chunk the last row of a sku wins. The cut depends on nothing but the rows
+and the limits, so that an import that is taken up again makes the same chunks.
 """
 
 from __future__ import annotations

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from ..records.bulk import BulkUpsertResult, ChunkResult
 
 
-SLICE_S = 0.002
-"""How long a chunk that is ready may be held up by reading others; one chunk is read whole."""
+QUICK_S = 0.002
+"""Reading a chunk within this may hold up one that is ready to leave, where there is no time for turns of the loop."""
 
 
 @attrs.frozen(kw_only=True)
@@ -84,8 +84,8 @@ class ChunkStream:
         """What was read ahead, one at most."""
         self._is_read_at_once = not isinstance(rows, AsyncIterable) and not hasattr(rows, "take_rows")
         self._has_more = True
-        self._leaving_since: float | None = None
-        """Loop time at which a chunk was started that has not had its first turn."""
+        self._is_leaving = False
+        """Whether a chunk has been started that may not have had its first turn, in which it is sent."""
         self._read_s = 0.0
         """How long reading the last chunk took."""
         self._finished: deque[ChunkResult] = deque()
@@ -228,10 +228,11 @@ class ChunkStream:
 
     async def _look(self) -> Chunk | Exception | None:
         """Read the next chunk. What comes in its place is returned, as its turn may be later."""
+        if self._is_leaving and (self._has_time or self._read_s > QUICK_S):
+            self._is_leaving = False
+            await asyncio.sleep(0)
         clock = asyncio.get_running_loop().time
         started = clock()
-        if self._has_time or started - (self._leaving_since or started) > SLICE_S:
-            await self._let_leave()
         left_s = remaining_s(math.inf)
         try:
             chunk = await (anext(self._reading, None) if left_s == math.inf else self._chunk_within(left_s))
@@ -263,7 +264,6 @@ class ChunkStream:
 
     async def _fill(self, sender: Sender) -> None:
         """Start chunks while the window allows and no chunk in flight shares a sku with the next one."""
-        clock = asyncio.get_running_loop().time
         while self._has_more and len(self._in_flight) < self._window.size and not self._finished:
             following = await self._following()
             if following is None:
@@ -279,18 +279,12 @@ class ChunkStream:
             task = asyncio.create_task(self._bring_in(sender, chunk))
             task.add_done_callback(self._landed.put_nowait)
             self._in_flight[task] = chunk
-            self._leaving_since = self._leaving_since or clock()
+            self._is_leaving = True
 
     @property
     def _has_time(self) -> bool:
         """Whether a chunk can be read while others are on their way, as round trips are long against reading."""
         return self._window.usual_s > self._read_s * len(self._in_flight)
-
-    async def _let_leave(self) -> None:
-        """Give the chunks just started their first turn, in which they are sent."""
-        if self._leaving_since is not None:
-            self._leaving_since = None
-            await asyncio.sleep(0)
 
     async def _read_ahead(self) -> None:
         """Have the next chunk ready for when one lands; not of a source that is awaited, which may rest for long."""

@@ -11,7 +11,7 @@ import asyncio
 import sys
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -288,7 +288,6 @@ def _check_borrowed(session: aiohttp.ClientSession) -> None:
         )
 
 
-@lru_cache(maxsize=64)
 def _as_url(url: str) -> Any:
     from yarl import URL  # noqa: PLC0415 -- comes with aiohttp
 

@@ -102,6 +102,28 @@ async def test_first_chunk_leaves_while_a_slow_source_is_still_read(at_raw, raw)
     assert arrived[-1] > 0
 
 
+async def test_slow_source_does_not_hold_up_chunks_that_follow_what_landed_together(raw):
+    """Eight answers come at once, so that eight chunks follow: the first of them leaves before the last is read."""
+    together, arrived = asyncio.Event(), []
+
+    def slow_rows():
+        for number in range(17):
+            time.sleep(0.012)
+            arrived.append(len(raw.requests))
+            yield from rows(10, start=10 * number)
+
+    def answer(request):
+        if len(raw.requests) == 9:
+            together.set()
+        return took(request) if b"S00000" in request.body else [together, took(request)]
+
+    raw.script(answer)
+    async with AsyncSegOpsAdmin("sk_test_raw", base_url=raw.url) as segops:
+        await segops.products.bulk_upsert(slow_rows(), chunk_size=10, concurrency=8)
+
+    assert arrived[-1] > 9
+
+
 async def test_next_chunk_is_read_while_one_is_on_its_way(raw):
     """So that it leaves when there is room; here the server answers only once it has been read."""
     is_read = asyncio.Event()

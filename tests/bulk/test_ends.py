@@ -65,12 +65,11 @@ async def test_cancelled_import_ends_within_a_second_and_goes_on_later(raw, tmp_
             await task
         assert time.perf_counter() - started < 1
         assert not [left for left in asyncio.all_tasks() - before if "products" in repr(left) or "bulk" in repr(left)]
-        kept = acknowledged(journal)
-        assert kept == 50 or (while_in == "reading" and kept == 40), "one chunk is on its way while the next is read"
+        assert acknowledged(journal) == 50
 
         raw.script(took)
         result = await client.products.bulk_upsert(rows(100), **options)
-        assert (result.stored, result.resumed_rows) == (100, kept)
+        assert (result.stored, result.resumed_rows) == (100, 50)
 
 
 async def test_deadline_around_an_import_ends_it(raw):
